@@ -1,0 +1,26 @@
+/* cpu.h - what this machine can do: instruction sets, cores that may be used, and their names.
+ *
+ * Detection asks CPUID and XGETBV (the operating system must save the registers too). EK_ISA
+ * overrides the choice; asking for one that the machine lacks is EK_E_USAGE.
+ */
+#ifndef EK_BASE_CPU_H
+#define EK_BASE_CPU_H
+
+#include <stdbool.h>
+
+#include "base/status.h"
+
+typedef enum { EK_ISA_SCALAR, EK_ISA_AVX2, EK_ISA_AVX512, EK_ISA_NEON, EK_ISA_COUNT } ek_isa;
+
+const char *ek_isa_name(ek_isa isa); /* "scalar", "avx2", "avx512", "neon" */
+bool ek_isa_available(ek_isa isa);
+/* The best available, or what EK_ISA names. */
+ek_status ek_isa_choose(ek_isa *out, ek_error *err);
+/* "AMD EPYC ..." from /proc/cpuinfo, or "unknown". Valid for the program's life. */
+const char *ek_cpu_name(void);
+/* Cores this process may use: affinity mask and cgroup quota (v1 and v2), at least 1. */
+int ek_cpu_count(void);
+/* Pins the calling process to the index-th core of its affinity mask; false if it cannot. */
+bool ek_cpu_pin(int index);
+
+#endif

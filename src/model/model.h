@@ -1,0 +1,63 @@
+/* model.h - a pre-trained model in memory: configuration, parameter table, weights.
+ *
+ *     ek_model model = {0};
+ *     ek_model_open(&model, dir, &(ek_model_options){.num_labels = 2}, &err);
+ *     ... model.weights: the block that each run copies ...
+ *     ek_model_close(&model);
+ *
+ * Opening reads config.json and model.safetensors (or the shards of model.safetensors.index.json),
+ * maps names with or without prefix and legacy gamma/beta (LayerNorm only), and keeps a report of
+ * what was loaded, renamed, missing and unused. A missing encoder tensor is an error; a missing
+ * head or pooler is drawn per run from its init seed (ek_model_init_run). Immutable afterwards:
+ * runs and worker processes share it.
+ */
+#ifndef EK_MODEL_MODEL_H
+#define EK_MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/mem.h"
+#include "base/status.h"
+#include "model/config.h"
+#include "model/params.h"
+
+typedef struct {
+    int32_t num_labels; /* classes, 1 for regression; 0: what config.json says (eval, predict) */
+    bool keep_head;     /* use the checkpoint's classifier; missing or of another shape: error */
+} ek_model_options;
+
+typedef enum { EK_LOAD_LOADED, EK_LOAD_RENAMED, EK_LOAD_MISSING, EK_LOAD_UNUSED } ek_load_kind;
+typedef struct {
+    ek_load_kind kind;
+    char *file_name;   /* name in the file, NULL when missing */
+    char *param_name;  /* name in the table, NULL when unused */
+    const char *reason; /* "MLM head", "position_ids buffer", "drawn from the init stream", ... */
+} ek_load_entry;
+
+typedef struct {
+    char *dir;
+    ek_model_config config;
+    ek_params params;
+    ek_param_offsets offsets;
+    float *weights;        /* [params.total_count]; missing tensors are 0 */
+    bool *loaded;          /* [params.count] */
+    ek_load_entry *report; /* [report_count] in table order, unused ones last */
+    size_t report_count;
+    char hash[65];         /* SHA-256 of config.json and all weight files: identity of the model */
+    ek_arena arena;        /* private */
+} ek_model;
+
+ek_status ek_model_open(ek_model *model, const char *dir, const ek_model_options *options,
+                        ek_error *err);
+void ek_model_close(ek_model *model); /* an all-zero one is fine */
+/* weights [params.total_count] = the model's, with missing tensors drawn for init_seed. */
+void ek_model_init_run(const ek_model *model, float *weights, uint32_t init_seed);
+/* Saves config.json and model.safetensors (names with prefix, as BertForSequenceClassification)
+ * into an existing dir. metadata as in ek_safetensors_write. */
+ek_status ek_model_save(const ek_model *model, const float *weights, const char *dir,
+                        const char *const *label_names, bool regression,
+                        const char *const *metadata, ek_error *err);
+
+#endif

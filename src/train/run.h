@@ -1,0 +1,84 @@
+/* run.h - one run: fine-tune a copy of the model's weights once and say what came out.
+ *
+ * The result is a function of (model, token sets, recipe, seeds) and of nothing else: not of
+ * threads, instruction set, worker or time (docs/numerics.md).
+ *
+ *     ek_run_input input = {...};
+ *     ek_run_result result = {0};
+ *     ek_run_execute(&result, &input, compute, &sink, &err);
+ *     ... result.score, result.outcome, result.weights_hash ...
+ *     ek_run_result_free(&result);
+ *
+ * Metrics reach the sink as they happen: train_loss, learning_rate, grad_norm (before clipping),
+ * grad_norm/<parameter> with log_gradients, eval_loss, eval_<metric>. Non-finite values are passed
+ * on as they are, never hidden.
+ */
+#ifndef EK_TRAIN_RUN_H
+#define EK_TRAIN_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "kernel/kernel.h"
+#include "model/model.h"
+#include "train/evaluate.h"
+#include "train/recipe.h"
+#include "train/schedule.h"
+#include "train/tokens.h"
+
+/* Named seeds; each drives its own effect only. split_seed acts where the data is loaded. */
+typedef struct {
+    uint32_t init, order, dropout, subset, split;
+} ek_seeds;
+
+/* How the process ended is the run's status (study/store.h); whether it learned is its outcome.
+ * failed: final score not above the majority class's in the reported metric (paper, section 3);
+ * diverged: a loss, gradient norm or final logit was not finite. */
+typedef enum { EK_OUTCOME_OK, EK_OUTCOME_FAILED, EK_OUTCOME_DIVERGED } ek_outcome;
+const char *ek_outcome_name(ek_outcome outcome); /* "ok", "failed", "diverged" */
+
+typedef struct {
+    const ek_model *model;            /* opened with the task's num_labels */
+    const ek_token_set *train;        /* all of it; the subset is drawn by the run */
+    const ek_token_set *validation;   /* reported */
+    const ek_token_set *validation_2; /* MNLI mismatched; metrics named eval2_<metric>; or NULL */
+    ek_problem problem;
+    const char *const *metrics;       /* NULL-terminated (EK_TASK_METRICS_MAX) */
+    const char *reported;
+    double baseline;                  /* ek_dataset_baseline of the validation split */
+    const ek_recipe *recipe;
+    ek_seeds seeds;
+    bool keep_weights;                /* result.weights is wanted */
+} ek_run_input;
+
+typedef struct {
+    void *user;
+    /* step: optimizer steps made so far. */
+    void (*metric)(void *user, const char *name, int64_t step, double value);
+    void (*progress)(void *user, int64_t step, int64_t total_steps);
+    bool (*stop)(void *user); /* asked after every step; true ends with EK_E_INTERRUPTED */
+} ek_run_sink; /* any function may be NULL */
+
+typedef struct {
+    ek_outcome outcome;
+    double score;              /* reported metric of the reported checkpoint */
+    double best_score;         /* best of all evaluations: optimistic, never the score of "last" */
+    int64_t best_step, total_steps;
+    int64_t nonfinite_step;    /* first step with a non-finite loss or norm; -1: none */
+    double train_seconds, eval_seconds;
+    int64_t trained_tokens;
+    char weights_hash[65];     /* of the reported checkpoint's weights */
+    ek_predictions predictions; /* of the reported checkpoint on validation */
+    float *weights;            /* [total_count] with keep_weights, else NULL */
+} ek_run_result;
+
+/* Memory that a run takes, from the tables, for --dry-run: the arena it will allocate. */
+size_t ek_run_bytes(const ek_run_input *input);
+/* EK_E_INTERRUPTED when sink->stop said so. */
+ek_status ek_run_execute(ek_run_result *result, const ek_run_input *input, ek_compute *compute,
+                         const ek_run_sink *sink, ek_error *err);
+void ek_run_result_free(ek_run_result *result); /* an all-zero one is fine */
+
+#endif

@@ -19,11 +19,11 @@
 typedef struct {
     size_t count;
     int32_t num_labels;
-    float *logits;       /* [count, num_labels] */
-    int32_t *labels;     /* [count] argmax, lowest class on ties, 0 where logits are not finite */
-    double *scores;      /* [count] regression: the output, 0 where it is not finite */
-    double loss;         /* mean; NaN without labels */
-    bool finite;         /* every logit is finite */
+    float *logits;   /* [count, num_labels] */
+    int32_t *labels; /* [count] argmax, lowest class on ties, 0 where logits are not finite */
+    double *scores;  /* [count] regression: the output, 0 where it is not finite */
+    double loss;     /* mean; NaN without labels */
+    bool finite;     /* every logit is finite */
 } ek_predictions;
 ek_status ek_predictions_init(ek_predictions *predictions, size_t count, int32_t num_labels,
                               ek_error *err);
@@ -37,9 +37,9 @@ typedef struct {
     ek_batch batch;
     ek_encoder encoder;
     ek_head head;
-    ek_tokens *picked;   /* [max_examples] scratch: the examples of a batch */
-    int32_t *labels;     /* [max_examples] scratch */
-    float *targets;      /* [max_examples] scratch */
+    ek_tokens *picked; /* [max_examples] scratch: the examples of a batch */
+    int32_t *labels;   /* [max_examples] scratch */
+    float *targets;    /* [max_examples] scratch */
 } ek_workspace;
 /* The largest batch of any batch_size examples of the sets (NULL ones are skipped). */
 void ek_workspace_plan(ek_workspace *workspace, ek_arena *arena, const ek_model_config *config,

@@ -17,8 +17,8 @@
 typedef struct {
     const ek_params *params;
     const ek_recipe *recipe;
-    float *m, *v;          /* [total_count] */
-    int64_t t;             /* updates made */
+    float *m, *v;                    /* [total_count] */
+    int64_t t;                       /* updates made */
     double beta1_power, beta2_power; /* beta^t */
 } ek_optimizer;
 

@@ -20,8 +20,12 @@
 #include "base/option.h"
 #include "base/status.h"
 
-typedef enum { EK_SCHEDULE_LINEAR, EK_SCHEDULE_CONSTANT, EK_SCHEDULE_COSINE,
-               EK_SCHEDULE_POLYNOMIAL } ek_lr_scheduler;
+typedef enum {
+    EK_SCHEDULE_LINEAR,
+    EK_SCHEDULE_CONSTANT,
+    EK_SCHEDULE_COSINE,
+    EK_SCHEDULE_POLYNOMIAL
+} ek_lr_scheduler;
 typedef enum { EK_SEGMENT_IDS_HF, EK_SEGMENT_IDS_PAPER } ek_segment_ids;
 typedef enum { EK_CHECKPOINT_LAST, EK_CHECKPOINT_BEST } ek_report_checkpoint;
 typedef enum { EK_WARMUP_FLOOR, EK_WARMUP_CEIL } ek_warmup_rounding;
@@ -29,30 +33,30 @@ typedef enum { EK_WARMUP_FLOOR, EK_WARMUP_CEIL } ek_warmup_rounding;
 typedef struct {
     double learning_rate;
     double num_train_epochs;
-    int64_t max_steps;        /* > 0 overrides the epochs, also for the schedule */
+    int64_t max_steps; /* > 0 overrides the epochs, also for the schedule */
     int64_t batch_size;
     int64_t gradient_accumulation_steps;
     int64_t max_seq_length;
-    int lr_scheduler;         /* ek_lr_scheduler */
+    int lr_scheduler; /* ek_lr_scheduler */
     double warmup_ratio;
-    int64_t warmup_steps;     /* > 0 overrides the ratio */
-    int warmup_rounding;      /* ek_warmup_rounding of ratio * steps */
-    double lr_power, lr_end;  /* polynomial */
+    int64_t warmup_steps;    /* > 0 overrides the ratio */
+    int warmup_rounding;     /* ek_warmup_rounding of ratio * steps */
+    double lr_power, lr_end; /* polynomial */
     double weight_decay;
     double adam_beta1, adam_beta2, adam_epsilon;
-    int adam_variant;         /* ek_adamw_variant: "mosbach", "torch" */
+    int adam_variant; /* ek_adamw_variant: "mosbach", "torch" */
     bool bias_correction;
-    double max_grad_norm;     /* 0: no clipping */
-    double dropout;           /* all of them; NaN: what config.json says */
-    int segment_ids;          /* ek_segment_ids */
-    int truncation;           /* ek_truncation: "fast", "slow" */
-    int64_t train_examples;   /* 0: all */
-    int64_t logging_steps;    /* 0: never */
-    int64_t eval_steps;       /* 0: none before the end; -1: after every epoch */
-    int report_checkpoint;    /* ek_report_checkpoint */
+    double max_grad_norm;   /* 0: no clipping */
+    double dropout;         /* all of them; NaN: what config.json says */
+    int segment_ids;        /* ek_segment_ids */
+    int truncation;         /* ek_truncation: "fast", "slow" */
+    int64_t train_examples; /* 0: all */
+    int64_t logging_steps;  /* 0: never */
+    int64_t eval_steps;     /* 0: none before the end; -1: after every epoch */
+    int report_checkpoint;  /* ek_report_checkpoint */
     bool keep_head;
     bool shuffle;
-    bool log_gradients;       /* the norm of every tensor's gradient, every logging_steps */
+    bool log_gradients; /* the norm of every tensor's gradient, every logging_steps */
 } ek_recipe;
 
 extern const ek_option_table ek_recipe_options;

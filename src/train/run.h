@@ -45,12 +45,12 @@ typedef struct {
     const ek_token_set *validation;   /* reported */
     const ek_token_set *validation_2; /* MNLI mismatched; metrics named eval2_<metric>; or NULL */
     ek_problem problem;
-    const char *const *metrics;       /* NULL-terminated (EK_TASK_METRICS_MAX) */
+    const char *const *metrics; /* NULL-terminated (EK_TASK_METRICS_MAX) */
     const char *reported;
-    double baseline;                  /* ek_dataset_baseline of the validation split */
+    double baseline; /* ek_dataset_baseline of the validation split */
     const ek_recipe *recipe;
     ek_seeds seeds;
-    bool keep_weights;                /* result.weights is wanted */
+    bool keep_weights; /* result.weights is wanted */
 } ek_run_input;
 
 typedef struct {
@@ -59,19 +59,19 @@ typedef struct {
     void (*metric)(void *user, const char *name, int64_t step, double value);
     void (*progress)(void *user, int64_t step, int64_t total_steps);
     bool (*stop)(void *user); /* asked after every step; true ends with EK_E_INTERRUPTED */
-} ek_run_sink; /* any function may be NULL */
+} ek_run_sink;                /* any function may be NULL */
 
 typedef struct {
     ek_outcome outcome;
-    double score;              /* reported metric of the reported checkpoint */
-    double best_score;         /* best of all evaluations: optimistic, never the score of "last" */
+    double score;      /* reported metric of the reported checkpoint */
+    double best_score; /* best of all evaluations: optimistic, never the score of "last" */
     int64_t best_step, total_steps;
-    int64_t nonfinite_step;    /* first step with a non-finite loss or norm; -1: none */
+    int64_t nonfinite_step; /* first step with a non-finite loss or norm; -1: none */
     double train_seconds, eval_seconds;
     int64_t trained_tokens;
-    char weights_hash[65];     /* of the reported checkpoint's weights */
+    char weights_hash[65];      /* of the reported checkpoint's weights */
     ek_predictions predictions; /* of the reported checkpoint on validation */
-    float *weights;            /* [total_count] with keep_weights, else NULL */
+    float *weights;             /* [total_count] with keep_weights, else NULL */
 } ek_run_result;
 
 /* Memory that a run takes, from the tables, for --dry-run: the arena it will allocate. */

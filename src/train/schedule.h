@@ -17,8 +17,8 @@ typedef struct {
     int64_t batches_per_epoch; /* micro-batches: the last partial one counts */
     int64_t steps_per_epoch;   /* optimizer steps: the last window of an epoch may be shorter */
     int64_t total_steps, warmup_steps;
-    double peak;               /* learning_rate */
-    int kind;                  /* ek_lr_scheduler */
+    double peak; /* learning_rate */
+    int kind;    /* ek_lr_scheduler */
     double power, end;
 } ek_schedule;
 

@@ -17,23 +17,22 @@
 #include "train/recipe.h"
 
 typedef struct {
-    ek_tokens *examples;    /* [count] */
-    int32_t *labels;        /* [count] classification; -1 unlabelled */
-    float *targets;         /* [count] regression */
-    double *scores;         /* [count] the same in double, for the metrics */
+    ek_tokens *examples; /* [count] */
+    int32_t *labels;     /* [count] classification; -1 unlabelled */
+    float *targets;      /* [count] regression */
+    double *scores;      /* [count] the same in double, for the metrics */
     size_t count;
-    size_t truncated_count; /* examples that lost tokens */
+    size_t truncated_count;            /* examples that lost tokens */
     size_t unknown_count, token_count; /* [UNK] share; token_count with special tokens */
     int32_t max_length;
-    void *storage;          /* private */
+    int32_t *storage, *type_storage; /* private: all ids, one after another */
 } ek_token_set;
 
 /* segment_ids "paper" leaves token_type_ids NULL. A max_seq_length above the model's positions is
  * an error that names both. */
 ek_status ek_token_set_build(ek_token_set *set, const ek_tokenizer *tokenizer,
-                             const ek_dataset *data, ek_split_kind split,
-                             const ek_recipe *recipe, const ek_model_config *config,
-                             ek_error *err);
+                             const ek_dataset *data, ek_split_kind split, const ek_recipe *recipe,
+                             const ek_model_config *config, ek_error *err);
 void ek_token_set_free(ek_token_set *set); /* an all-zero one is fine */
 
 #endif

@@ -1,0 +1,357 @@
+#include "train/run.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "data/sampling.h"
+#include "train/optimizer.h"
+
+const char *ek_outcome_name(ek_outcome outcome)
+{
+    static const char *const names[] = {"ok", "failed", "diverged"};
+    return names[outcome];
+}
+
+/* Everything a run needs, laid out in one arena before the first step. */
+struct run {
+    const ek_run_input *input;
+    ek_compute *compute;
+    const ek_run_sink *sink;
+    ek_run_result *result;
+    ek_schedule schedule;
+    ek_arena arena;
+    float *weights, *gradients;
+    float *best_weights; /* only when the best checkpoint is reported */
+    ek_optimizer optimizer;
+    ek_workspace workspace;
+    uint32_t *subset;     /* [example_count] indices into the training set */
+    uint32_t *order;      /* [example_count] this epoch's order of the subset */
+    double *tensor_norms; /* [params.count] with log_gradients */
+    uint32_t example_count;
+    bool have_best;
+    double logged_loss; /* sum over the steps since the last log */
+    int64_t logged_steps;
+};
+
+static uint32_t subset_size(const ek_run_input *input)
+{
+    int64_t wanted = input->recipe->train_examples;
+    size_t count = input->train->count;
+    return (uint32_t)(wanted > 0 && (size_t)wanted < count ? (size_t)wanted : count);
+}
+
+static void lay_out(struct run *run, ek_arena *arena)
+{
+    const ek_run_input *input = run->input;
+    const ek_params *params = &input->model->params;
+    size_t total = params->total_count;
+    run->weights = ek_arena_alloc(arena, total, sizeof(float));
+    run->gradients = ek_arena_alloc(arena, total, sizeof(float));
+    if (input->recipe->report_checkpoint == EK_CHECKPOINT_BEST) {
+        run->best_weights = ek_arena_alloc(arena, total, sizeof(float));
+    }
+    ek_optimizer_plan(&run->optimizer, arena, params, input->recipe);
+    const ek_token_set *sets[] = {input->train, input->validation, input->validation_2};
+    ek_workspace_plan(&run->workspace, arena, &input->model->config, &input->model->offsets,
+                      params->num_labels, sets, 3, (int32_t)input->recipe->batch_size, true);
+    run->subset = ek_arena_alloc(arena, run->example_count, sizeof(uint32_t));
+    run->order = ek_arena_alloc(arena, run->example_count, sizeof(uint32_t));
+    if (input->recipe->log_gradients) {
+        run->tensor_norms = ek_arena_alloc(arena, params->count, sizeof(double));
+    }
+}
+
+size_t ek_run_bytes(const ek_run_input *input)
+{
+    struct run run = {.input = input, .example_count = subset_size(input)};
+    ek_arena plan = ek_arena_measure();
+    lay_out(&run, &plan);
+    return plan.used_bytes;
+}
+
+static void send_metric(const struct run *run, const char *name, int64_t step, double value)
+{
+    if (run->sink->metric) {
+        run->sink->metric(run->sink->user, name, step, value);
+    }
+}
+
+/* A rate above 0 or what config.json says. */
+static double dropout_of(const ek_recipe *recipe, double configured)
+{
+    return isnan(recipe->dropout) ? configured : recipe->dropout;
+}
+
+static void dropout_options(const struct run *run, int64_t step, ek_encoder_options *encoder,
+                            ek_head_options *head)
+{
+    const ek_model_config *config = &run->input->model->config;
+    const ek_recipe *recipe = run->input->recipe;
+    double classifier = isnan(config->classifier_dropout) ? config->hidden_dropout_prob
+                                                          : config->classifier_dropout;
+    *encoder = (ek_encoder_options){
+        .dropout = true,
+        .hidden_dropout = dropout_of(recipe, config->hidden_dropout_prob),
+        .attention_dropout = dropout_of(recipe, config->attention_probs_dropout_prob),
+        .dropout_seed = run->input->seeds.dropout,
+        .step = (uint32_t)step,
+        .addend_layer = -1,
+    };
+    *head = (ek_head_options){
+        .dropout = true,
+        .classifier_dropout = dropout_of(recipe, classifier),
+        .dropout_seed = run->input->seeds.dropout,
+        .step = (uint32_t)step,
+    };
+}
+
+/* Forward and backward of `count` examples from order[first]; returns the sum of their losses. */
+static double micro_batch(struct run *run, int64_t step, uint32_t first, int32_t count,
+                          uint32_t index_in_step, float divisor)
+{
+    const ek_run_input *input = run->input;
+    ek_workspace *work = &run->workspace;
+    for (int32_t i = 0; i < count; i++) {
+        uint32_t example = run->order[first + (uint32_t)i];
+        work->picked[i] = input->train->examples[example];
+        work->labels[i] = input->train->labels[example];
+        work->targets[i] = input->train->targets[example];
+    }
+    ek_encoder_options encoder_options;
+    ek_head_options head_options;
+    dropout_options(run, step, &encoder_options, &head_options);
+    bool regression = input->problem == EK_PROBLEM_REGRESSION;
+
+    ek_batch_fill(&work->batch, work->picked, count, index_in_step, &input->model->config);
+    ek_encoder_forward(&work->encoder, run->compute, run->weights, &work->batch, &encoder_options);
+    ek_head_forward(&work->head, run->compute, work->encoder.hidden, run->weights, &work->batch,
+                    &head_options);
+    ek_head_loss(&work->head, run->compute, regression ? NULL : work->labels,
+                 regression ? work->targets : NULL, count, divisor, true);
+    ek_head_backward(&work->head, run->compute, run->gradients, work->encoder.hidden, run->weights,
+                     &work->batch, &head_options);
+    ek_encoder_backward(&work->encoder, run->compute, run->gradients, work->head.dhidden,
+                        run->weights, &work->batch, &encoder_options);
+    double loss = 0;
+    for (int32_t i = 0; i < count; i++) {
+        loss += (double)work->head.row_loss[i];
+    }
+    run->result->trained_tokens += work->batch.token_count;
+    return loss;
+}
+
+static void log_step(struct run *run, int64_t step, double rate, double norm)
+{
+    const ek_params *params = &run->input->model->params;
+    send_metric(run, "train_loss", step, run->logged_loss / (double)run->logged_steps);
+    send_metric(run, "learning_rate", step, rate);
+    send_metric(run, "grad_norm", step, norm);
+    run->logged_loss = 0;
+    run->logged_steps = 0;
+    for (size_t i = 0; run->tensor_norms && i < params->count; i++) {
+        char name[128];
+        snprintf(name, sizeof name, "grad_norm/%s", params->rows[i].name);
+        send_metric(run, name, step, run->tensor_norms[i]);
+    }
+}
+
+/* One optimizer step over the window of examples from order[first]. */
+static void train_step(struct run *run, int64_t step, uint32_t first, uint32_t count)
+{
+    const ek_recipe *recipe = run->input->recipe;
+    ek_zero(run->compute, run->gradients, (int64_t)run->input->model->params.total_count);
+    double loss = 0;
+    for (uint32_t done = 0; done < count;) {
+        uint32_t left = count - done;
+        uint32_t size = left < recipe->batch_size ? left : (uint32_t)recipe->batch_size;
+        loss += micro_batch(run, step, first + done, (int32_t)size, done, (float)count);
+        done += size;
+    }
+    loss /= count;
+    int64_t made = step + 1;
+    bool log = recipe->logging_steps > 0 &&
+               (made % recipe->logging_steps == 0 || made == run->schedule.total_steps);
+    double rate = ek_schedule_rate(&run->schedule, step);
+    double norm = ek_optimizer_norm(&run->optimizer, run->compute, run->gradients,
+                                    log ? run->tensor_norms : NULL);
+    if (run->result->nonfinite_step < 0 && (!isfinite(loss) || !isfinite(norm))) {
+        run->result->nonfinite_step = made;
+    }
+    ek_optimizer_step(&run->optimizer, run->compute, run->weights, run->gradients, rate, norm);
+    run->logged_loss += loss;
+    run->logged_steps++;
+    if (log) {
+        log_step(run, made, rate, norm);
+    }
+}
+
+static void send_evaluation(const struct run *run, const char *prefix, int64_t step,
+                            const ek_predictions *predictions, const ek_token_set *set)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s_loss", prefix);
+    send_metric(run, name, step, predictions->loss);
+    for (const char *const *metric = run->input->metrics; *metric; metric++) {
+        snprintf(name, sizeof name, "%s_%s", prefix, *metric);
+        send_metric(run, name, step, ek_evaluate_metric(*metric, predictions, set));
+    }
+}
+
+/* Evaluates, logs, and keeps the predictions if they are those of the reported checkpoint. */
+static ek_status evaluate(struct run *run, int64_t step, ek_error *err)
+{
+    const ek_run_input *input = run->input;
+    ek_run_result *result = run->result;
+    double started = ek_clock_seconds();
+    if (input->validation_2) {
+        ek_predictions second;
+        EK_TRY(ek_predictions_init(&second, input->validation_2->count,
+                                   input->model->params.num_labels, err));
+        ek_status status = ek_evaluate(&second, &run->workspace, run->compute, run->weights,
+                                       input->validation_2, input->problem, err);
+        if (status == EK_OK) {
+            send_evaluation(run, "eval2", step, &second, input->validation_2);
+        }
+        ek_predictions_free(&second);
+        EK_TRY(status);
+    }
+    ek_predictions now;
+    EK_TRY(
+        ek_predictions_init(&now, input->validation->count, input->model->params.num_labels, err));
+    ek_status status = ek_evaluate(&now, &run->workspace, run->compute, run->weights,
+                                   input->validation, input->problem, err);
+    if (status != EK_OK) {
+        ek_predictions_free(&now);
+        return status;
+    }
+    send_evaluation(run, "eval", step, &now, input->validation);
+    double score = ek_evaluate_metric(input->reported, &now, input->validation);
+    bool better = !run->have_best || score > result->best_score;
+    if (better) {
+        run->have_best = true;
+        result->best_score = score;
+        result->best_step = step;
+    }
+    bool best_reported = input->recipe->report_checkpoint == EK_CHECKPOINT_BEST;
+    if (!best_reported || better) {
+        if (best_reported) {
+            memcpy(run->best_weights, run->weights,
+                   input->model->params.total_count * sizeof(float));
+        }
+        ek_predictions_free(&result->predictions);
+        result->predictions = now;
+        result->score = score;
+    } else {
+        ek_predictions_free(&now);
+    }
+    result->eval_seconds += ek_clock_seconds() - started;
+    return EK_OK;
+}
+
+static ek_status train(struct run *run, ek_error *err)
+{
+    const ek_recipe *recipe = run->input->recipe;
+    const ek_schedule *schedule = &run->schedule;
+    const ek_seeds *seeds = &run->input->seeds;
+    uint32_t window = (uint32_t)(recipe->batch_size * recipe->gradient_accumulation_steps);
+    int64_t step = 0;
+    for (uint32_t epoch = 0; step < schedule->total_steps; epoch++) {
+        if (recipe->shuffle) {
+            ek_sample_epoch(run->order, run->example_count, seeds->order, epoch);
+            for (uint32_t i = 0; i < run->example_count; i++) {
+                run->order[i] = run->subset[run->order[i]];
+            }
+        } else {
+            memcpy(run->order, run->subset, run->example_count * sizeof(uint32_t));
+        }
+        for (uint32_t first = 0; first < run->example_count && step < schedule->total_steps;
+             first += window) {
+            uint32_t left = run->example_count - first;
+            train_step(run, step, first, left < window ? left : window);
+            step++;
+            if (run->sink->progress) {
+                run->sink->progress(run->sink->user, step, schedule->total_steps);
+            }
+            if (run->sink->stop && run->sink->stop(run->sink->user)) {
+                return ek_error_set(err, EK_E_INTERRUPTED, "interrupted after step %lld of %lld",
+                                    (long long)step, (long long)schedule->total_steps);
+            }
+            bool epoch_ends = left <= window;
+            bool due = recipe->eval_steps < 0
+                           ? epoch_ends
+                           : recipe->eval_steps > 0 && step % recipe->eval_steps == 0;
+            if (due || step == schedule->total_steps) {
+                EK_TRY(evaluate(run, step, err));
+            }
+        }
+    }
+    return EK_OK;
+}
+
+static ek_status finish(struct run *run, ek_error *err)
+{
+    const ek_run_input *input = run->input;
+    const ek_params *params = &input->model->params;
+    ek_run_result *result = run->result;
+    const float *reported = run->best_weights ? run->best_weights : run->weights;
+    ek_params_hash(params, reported, result->weights_hash);
+    if (result->nonfinite_step >= 0 || !result->predictions.finite) {
+        result->outcome = EK_OUTCOME_DIVERGED;
+    } else {
+        result->outcome = result->score > input->baseline ? EK_OUTCOME_OK : EK_OUTCOME_FAILED;
+    }
+    if (input->keep_weights) {
+        result->weights = ek_calloc(params->total_count, sizeof(float));
+        if (!result->weights) {
+            return ek_error_set(err, EK_E_MEMORY, "no memory to keep the trained weights");
+        }
+        memcpy(result->weights, reported, params->total_count * sizeof(float));
+    }
+    return EK_OK;
+}
+
+ek_status ek_run_execute(ek_run_result *result, const ek_run_input *input, ek_compute *compute,
+                         const ek_run_sink *sink, ek_error *err)
+{
+    static const ek_run_sink silent = {0};
+    *result = (ek_run_result){.nonfinite_step = -1};
+    struct run run = {
+        .input = input,
+        .compute = compute,
+        .sink = sink ? sink : &silent,
+        .result = result,
+        .example_count = subset_size(input),
+    };
+    EK_TRY(ek_schedule_init(&run.schedule, input->recipe, run.example_count, err));
+    result->total_steps = run.schedule.total_steps;
+    EK_TRY(ek_compute_reserve_length(
+        compute, input->model->config.max_position_embeddings,
+        input->model->config.hidden_size / input->model->config.num_attention_heads, err));
+    ek_status status;
+    EK_GOTO(status, ek_arena_init(&run.arena, ek_run_bytes(input), err), done);
+    lay_out(&run, &run.arena);
+    ek_sample_subset(run.subset, (uint32_t)input->train->count, run.example_count,
+                     input->seeds.subset);
+    ek_model_init_run(input->model, run.weights, input->seeds.init);
+
+    double started = ek_clock_seconds();
+    EK_GOTO(status, train(&run, err), done);
+    result->train_seconds = ek_clock_seconds() - started - result->eval_seconds;
+    EK_GOTO(status, finish(&run, err), done);
+done:
+    ek_arena_deinit(&run.arena);
+    if (status != EK_OK) {
+        ek_run_result_free(result);
+    }
+    return status;
+}
+
+void ek_run_result_free(ek_run_result *result)
+{
+    ek_predictions_free(&result->predictions);
+    ek_free(result->weights);
+    *result = (ek_run_result){0};
+}

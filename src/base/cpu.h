@@ -20,6 +20,9 @@ ek_status ek_isa_choose(ek_isa *out, ek_error *err);
 const char *ek_cpu_name(void);
 /* Cores this process may use: affinity mask and cgroup quota (v1 and v2), at least 1. */
 int ek_cpu_count(void);
+/* The smallest CPU quota, in cores rounded up, of the groups that groups_file (/proc/self/cgroup)
+ * names below mount (/sys/fs/cgroup); INT32_MAX when there is none. Apart for its test. */
+int ek__cpu_quota(const char *groups_file, const char *mount);
 /* Pins the calling process to the index-th core of its affinity mask; false if it cannot. */
 bool ek_cpu_pin(int index);
 

@@ -47,16 +47,23 @@ static inline ek_philox_block ek_philox(uint32_t seed, uint32_t stream, uint32_t
     return (ek_philox_block){{c0, c1, c2, c3}};
 }
 
+/* The functions below put an element of the sequence (seed, stream, a, b) at counter
+ * (a, b, low half of element, high half of element). The counter is then full: the retries of
+ * ek_random_below go into the upper half of the key's second word (stream | retry << 16), where no
+ * stream number reaches. So no two of (a, b, element, retry) share a draw. What is not kept apart
+ * is the kind of draw: give a uniform and an integer that must be independent different (a, b).
+ */
+
 /* A uniform double in [0, 1) with 53 bits: element of the sequence (seed, stream, a, b). */
 double ek_random_uniform(uint32_t seed, ek_stream stream, uint32_t a, uint32_t b, uint64_t element);
 
-/* Uniform integer in [0, bound), without bias (Lemire's method with the counter's third word as the
- * retry). bound > 0. */
+/* Uniform integer in [0, bound), without bias (Lemire's method, arXiv 1805.10941). bound > 0. */
 uint64_t ek_random_below(uint32_t seed, ek_stream stream, uint32_t a, uint32_t b, uint64_t element,
                          uint64_t bound);
 
 /* Fills out[count] with N(mean, std) drawn for (seed, stream, a, b): Box-Muller in double by
- * realmath.h, rounded once to float. Element i does not depend on count. */
+ * realmath.h, rounded once to float. Elements 2 j and 2 j + 1 are the cosine and the sine of the
+ * draw at element j of the sequence; element i does not depend on count. */
 void ek_random_normal_f32(float *out, size_t count, double mean, double std, uint32_t seed,
                           ek_stream stream, uint32_t a, uint32_t b);
 

@@ -1,0 +1,137 @@
+#include "base/mem.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Allocations left until one fails; 0: never. Allocation happens outside parallel regions only. */
+static long fail_countdown;
+
+void ek_mem_fail_after(long n)
+{
+    fail_countdown = n;
+}
+
+static bool must_fail(void)
+{
+    return fail_countdown > 0 && --fail_countdown == 0;
+}
+
+bool ek_mul_size(size_t *out, size_t a, size_t b)
+{
+    if (b != 0 && a > SIZE_MAX / b) {
+        return false;
+    }
+    *out = a * b;
+    return true;
+}
+
+bool ek_add_size(size_t *out, size_t a, size_t b)
+{
+    if (a > SIZE_MAX - b) {
+        return false;
+    }
+    *out = a + b;
+    return true;
+}
+
+void *ek_calloc(size_t count, size_t size)
+{
+    if (must_fail()) {
+        return NULL;
+    }
+    /* calloc checks the product itself; zero bytes may give NULL there, never here. */
+    return count == 0 || size == 0 ? calloc(1, 1) : calloc(count, size);
+}
+
+void *ek_realloc(void *old, size_t count, size_t size)
+{
+    size_t bytes;
+    if (must_fail() || !ek_mul_size(&bytes, count, size)) {
+        return NULL;
+    }
+    return realloc(old, bytes == 0 ? 1 : bytes);
+}
+
+void ek_free(void *pointer)
+{
+    free(pointer);
+}
+
+char *ek_strdup(const char *text)
+{
+    return ek_strndup(text, strlen(text));
+}
+
+char *ek_strndup(const char *text, size_t length)
+{
+    size_t bytes;
+    if (!ek_add_size(&bytes, length, 1)) {
+        return NULL;
+    }
+    char *copy = ek_calloc(bytes, 1);
+    if (copy != NULL && length > 0) {
+        memcpy(copy, text, length);
+    }
+    return copy;
+}
+
+ek_arena ek_arena_measure(void)
+{
+    return (ek_arena){0};
+}
+
+/* Rounds up to the alignment; false on overflow. */
+static bool round_up(size_t *out, size_t bytes)
+{
+    size_t padded;
+    if (!ek_add_size(&padded, bytes, EK_ARENA_ALIGN - 1)) {
+        return false;
+    }
+    *out = padded & ~(size_t)(EK_ARENA_ALIGN - 1);
+    return true;
+}
+
+ek_status ek_arena_init(ek_arena *arena, size_t size_bytes, ek_error *err)
+{
+    *arena = (ek_arena){0};
+    size_t bytes;
+    if (!round_up(&bytes, size_bytes)) {
+        return ek_error_set(err, EK_E_MEMORY, "the memory plan is larger than the address space");
+    }
+    if (bytes == 0) {
+        bytes = EK_ARENA_ALIGN; /* base NULL would mean measuring */
+    }
+    unsigned char *base = must_fail() ? NULL : aligned_alloc(EK_ARENA_ALIGN, bytes);
+    if (base == NULL) {
+        return ek_error_set(err, EK_E_MEMORY, "cannot allocate %zu bytes (%.1f MiB)", bytes,
+                            (double)bytes / (1024.0 * 1024.0));
+    }
+    memset(base, 0, bytes);
+    arena->base = base;
+    arena->size_bytes = bytes;
+    return EK_OK;
+}
+
+void ek_arena_deinit(ek_arena *arena)
+{
+    free(arena->base);
+    *arena = (ek_arena){0};
+}
+
+void *ek_arena_alloc(ek_arena *arena, size_t count, size_t size)
+{
+    size_t bytes, end;
+    bool fits = ek_mul_size(&bytes, count, size) && round_up(&bytes, bytes) &&
+                ek_add_size(&end, arena->used_bytes, bytes);
+    if (arena->base == NULL) {
+        arena->used_bytes = fits ? end : SIZE_MAX;
+        return NULL;
+    }
+    if (!fits || end > arena->size_bytes) {
+        return NULL;
+    }
+    void *memory = arena->base + arena->used_bytes;
+    arena->used_bytes = end;
+    return memory;
+}

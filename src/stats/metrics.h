@@ -2,7 +2,8 @@
  *
  * Plain arrays in, one double out; sums in double in array order. Formulas: docs/numerics.md
  * ("Traps of the models") and scikit-learn's names. Undefined cases have a value: F1 with 0/0 is 0,
- * MCC 0 where a factor is 0, a correlation with a constant is 0; n = 0 gives NaN.
+ * MCC 0 where a factor is 0, a correlation with a constant is 0; n = 0 gives NaN. Labels are in
+ * 0 .. label_count - 1. The arrays belong to the caller; nothing is kept.
  */
 #ifndef EK_STATS_METRICS_H
 #define EK_STATS_METRICS_H
@@ -20,7 +21,7 @@ double ek_metric_macro_f1(const int32_t *predicted, const int32_t *actual, size_
 double ek_metric_mcc(const int32_t *predicted, const int32_t *actual, size_t count,
                      size_t label_count);
 double ek_metric_pearson(const double *predicted, const double *actual, size_t count);
-/* Pearson of mid-ranks. Returns NaN only without memory or for n = 0. */
+/* Pearson of mid-ranks. NaN without memory, for n = 0, and where an input is NaN. */
 double ek_metric_spearman(const double *predicted, const double *actual, size_t count);
 double ek_metric_mse(const double *predicted, const double *actual, size_t count);
 

@@ -13,20 +13,22 @@
 
 typedef struct {
     size_t n;
-    size_t failed, diverged;     /* diverged runs are counted in failed too */
-    double mean, sd;             /* sd NaN for n < 2 */
-    double mean_low, mean_high;  /* 95 % bootstrap interval; NaN for n < 2 */
-    double sd_ok;                /* SD of the runs that did not fail; NaN for fewer than 2 */
+    size_t failed, diverged;    /* diverged runs are counted in failed too */
+    double mean, sd;            /* sd NaN for n < 2 */
+    double mean_low, mean_high; /* 95 % bootstrap interval; NaN for n < 2 */
+    double sd_ok;               /* SD of the runs that did not fail; NaN for fewer than 2 */
     double min, median, max;
     double failed_low, failed_high; /* 95 % Wilson interval of failed / n */
 } ek_summary;
 
-/* failed[i] != 0: run i failed; diverged likewise. All NaN for n = 0. 10,000 resamples. Without
- * memory for the sort the order statistics and intervals are NaN. */
+/* failed[i] != 0: run i failed; diverged likewise; either may be NULL (none did). All NaN for n =
+ * 0. 10,000 resamples. Without memory for the sort the order statistics and the interval of the
+ * mean are NaN. */
 ek_summary ek_summary_of(const double *scores, const uint8_t *failed, const uint8_t *diverged,
                          size_t n, uint32_t resample_seed);
 
-/* Linear interpolation between order statistics (R type 7); sorted ascending, n > 0. */
+/* Linear interpolation between order statistics (R type 7); sorted ascending, n > 0, q in [0, 1].
+ */
 double ek_quantile(const double *sorted, size_t n, double q);
 
 #endif

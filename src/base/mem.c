@@ -37,11 +37,11 @@ bool ek_add_size(size_t *out, size_t a, size_t b)
 
 void *ek_calloc(size_t count, size_t size)
 {
-    if (must_fail()) {
+    size_t bytes;
+    if (must_fail() || !ek_mul_size(&bytes, count, size)) {
         return NULL;
     }
-    /* calloc checks the product itself; zero bytes may give NULL there, never here. */
-    return count == 0 || size == 0 ? calloc(1, 1) : calloc(count, size);
+    return calloc(1, bytes == 0 ? 1 : bytes);
 }
 
 void *ek_realloc(void *old, size_t count, size_t size)

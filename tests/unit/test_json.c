@@ -54,7 +54,7 @@ static void strictness(void **state)
         {"[1,]", "line 1"},
         {"{\"a\": \"\xC0\x80\"}", "unable to decode byte"},
         {"{\"a\": \"\xED\xA0\x80\"}", "unable to decode byte"},
-        {"{\"a\": \"\\ud800\"}", "surrogate"},
+        {"{\"a\": \"\\ud800\"}", "invalid Unicode"},
         {"{\"a\": \"\\u0000\"}", "NUL"},
         {"{\"a\": 1e999}", "overflow"},
         {"12", "'[' or '{' expected"},

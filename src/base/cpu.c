@@ -1,6 +1,5 @@
 #include "base/cpu.h"
 
-#include <ctype.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -262,11 +261,12 @@ ek_status ek_make_dirs(const char *path, ek_error *err)
         at += strcspn(at, "/");
         char after = *at;
         *at = '\0';
-        if (*part == '\0' || (mkdir(part, 0777) != 0 && !ek_dir_exists(part))) {
-            if (*part == '\0') {
-                errno = ENOENT;
+        if (mkdir(part, 0777) != 0) {
+            int reason = errno;
+            if (!ek_dir_exists(part)) {
+                errno = reason;
+                status = io_error(err, path, "cannot make the folder");
             }
-            status = io_error(err, path, "cannot make the folder");
         }
         *at = after;
         if (after == '\0') {

@@ -1,15 +1,21 @@
 #include "base/json.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 
+/* jansson reports a failed allocation as whatever token it was reading: remember it here. */
+static bool allocation_failed;
+
 static void *json_allocate(size_t size)
 {
-    return ek_calloc(1, size);
+    void *memory = ek_calloc(1, size);
+    allocation_failed = allocation_failed || memory == NULL;
+    return memory;
 }
 
 /* Writes a copy of text in which every integer of 19 digits or more is a real ("e0" behind it).
@@ -48,6 +54,7 @@ ek_status ek_json_parse(json_t **out, const char *text, size_t length, const cha
                         ek_status code, ek_error *err)
 {
     json_set_alloc_funcs(json_allocate, ek_free);
+    allocation_failed = false;
     json_error_t problem = {0};
     json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
     if (root == NULL && json_error_code(&problem) == json_error_numeric_overflow) {
@@ -61,8 +68,7 @@ ek_status ek_json_parse(json_t **out, const char *text, size_t length, const cha
         EK_TRY(status);
     }
     if (root == NULL) {
-        /* Without memory jansson may leave no text at all. */
-        if (problem.text[0] == '\0' || json_error_code(&problem) == json_error_out_of_memory) {
+        if (allocation_failed) {
             return ek_error_set(err, EK_E_MEMORY, "%s: out of memory for JSON of %zu bytes", where,
                                 length);
         }

@@ -1,7 +1,6 @@
 #include "base/option.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"

@@ -1,6 +1,5 @@
 #include "base/str.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <locale.h>
 #include <math.h>

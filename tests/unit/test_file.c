@@ -186,6 +186,7 @@ static void folders(void **state)
     assert_int_equal(ek_make_dirs(temp_path("x/file"), &err), EK_E_IO);
     assert_int_equal(ek_make_dirs(temp_path("x/file/below"), &err), EK_E_IO);
     assert_non_null(strstr(err.message, "x/file/below"));
+    assert_non_null(strstr(err.message, "File exists"));
 }
 
 static void check_join(const char *dir, const char *name, const char *want)

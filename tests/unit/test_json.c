@@ -14,6 +14,8 @@
 #include "base/str.h"
 #include "comma_locale.h"
 #include "temp_folder.h"
+#include "../fuzz/fuzz_json.c"
+#include "replay_corpus.h"
 
 static json_t *parse(const char *text)
 {
@@ -195,6 +197,7 @@ static void without_memory(void **state)
         status = ek_json_load(&root, path, 4096, EK_E_MODEL, &err);
         ek_mem_fail_after(0);
         if (status != EK_OK) {
+            assert_int_equal(status, EK_E_MEMORY);
             assert_null(root);
             failures++;
         } else {
@@ -225,12 +228,19 @@ static void locale_does_not_matter(void **state)
     comma_locale_leave();
 }
 
+static void corpus(void **state)
+{
+    (void)state;
+    assert_true(replay_corpus(EK_TEST_DIR "/fuzz/corpus/json") >= 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strictness),     cmocka_unit_test(wide_integers),
         cmocka_unit_test(members),        cmocka_unit_test(files),
         cmocka_unit_test(without_memory), cmocka_unit_test(locale_does_not_matter),
+        cmocka_unit_test(corpus),
     };
     return cmocka_run_group_tests(tests, temp_folder_make, temp_folder_remove);
 }

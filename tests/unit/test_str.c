@@ -15,6 +15,8 @@
 #include "base/str.h"
 #include "comma_locale.h"
 #include "temp_folder.h"
+#include "../fuzz/fuzz_text.c"
+#include "replay_corpus.h"
 
 static void buffers_grow(void **state)
 {
@@ -413,6 +415,12 @@ static void globs(void **state)
     }
 }
 
+static void corpus(void **state)
+{
+    (void)state;
+    assert_true(replay_corpus(EK_TEST_DIR "/fuzz/corpus/text") >= 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -427,6 +435,7 @@ int main(void)
         cmocka_unit_test(lists),
         cmocka_unit_test(utf8),
         cmocka_unit_test(globs),
+        cmocka_unit_test(corpus),
     };
     return cmocka_run_group_tests(tests, temp_folder_make, temp_folder_remove);
 }

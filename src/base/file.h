@@ -12,7 +12,8 @@
 #include "base/status.h"
 #include "base/str.h"
 
-/* Reads a whole file (a pipe too) of at most max_bytes into *out (appends). "-" is standard input. */
+/* Reads a whole file (a pipe too) of at most max_bytes into *out (appends). "-" is standard input.
+ */
 ek_status ek_file_read(const char *path, size_t max_bytes, ek_buf *out, ek_error *err);
 
 /* A file mapped read-only. data stays valid until ek_map_close; an empty file has size 0. */

@@ -49,13 +49,13 @@ typedef struct {
     char letter;         /* 'o' for -o, or 0 */
     ek_option_type type;
     unsigned flags;
-    size_t offset;         /* of the field in its struct */
-    const char *standard;  /* the default as text; NULL: unset (string NULL, double NaN) */
-    double min, max;       /* for numbers; ignored when both are 0 */
-    const char *choices;   /* "linear,constant,cosine,polynomial" for EK_OPTION_CHOICE */
-    const char *group;     /* heading in --help: "Training", "Data", ... */
-    const char *argument;  /* "N", "FILE", "LR" in --help; NULL for a flag */
-    const char *help;      /* one line, no full stop; the default is added by the printer */
+    size_t offset;        /* of the field in its struct */
+    const char *standard; /* the default as text; NULL: unset (string NULL, double NaN) */
+    double min, max;      /* for numbers; ignored when both are 0 */
+    const char *choices;  /* "linear,constant,cosine,polynomial" for EK_OPTION_CHOICE */
+    const char *group;    /* heading in --help: "Training", "Data", ... */
+    const char *argument; /* "N", "FILE", "LR" in --help; NULL for a flag */
+    const char *help;     /* one line, no full stop; the default is added by the printer */
 } ek_option;
 
 typedef struct {
@@ -75,7 +75,8 @@ bool ek_option_get(const ek_option *row, const void *object, ek_buf *out);
 void ek_option_release(const ek_option_table *table, void *object);
 /* Copies all fields (strings duplicated) from one struct to another that holds no owned strings. */
 ek_status ek_option_copy(const ek_option_table *table, void *to, const void *from, ek_error *err);
-/* "unknown option --lerning-rate; did you mean --learning-rate?": EK_E_USAGE, over several tables. */
+/* "unknown option --lerning-rate; did you mean --learning-rate?": EK_E_USAGE, over several tables.
+ */
 ek_status ek_option_unknown(const ek_option_table *const *tables, size_t table_count,
                             const char *name, ek_error *err);
 

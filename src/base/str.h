@@ -50,9 +50,10 @@ size_t ek_edit_distance(const char *a, const char *b);
 /* The nearest of count names if it is near enough to be a typing mistake, else NULL. */
 const char *ek_nearest(const char *name, const char *const *names, size_t count);
 
-/* Integer lists and ranges: "1..25", "1,2,5", "3..5,9". Duplicates are an error. *out by ek_free. */
-ek_status ek_parse_list(const char *text, int64_t min, int64_t max, size_t max_count,
-                        int64_t **out, size_t *count, ek_error *err);
+/* Integer lists and ranges: "1..25", "1,2,5", "3..5,9". Duplicates are an error. *out by ek_free.
+ */
+ek_status ek_parse_list(const char *text, int64_t min, int64_t max, size_t max_count, int64_t **out,
+                        size_t *count, ek_error *err);
 
 /* Offset of the first byte that is not valid UTF-8 (no surrogates, no overlong), or length. */
 size_t ek_utf8_check(const char *text, size_t length);

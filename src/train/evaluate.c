@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/realmath.h"
 #include "stats/metrics.h"
 
 ek_status ek_predictions_init(ek_predictions *predictions, size_t count, int32_t num_labels,
@@ -42,7 +43,7 @@ void ek_predictions_probs(const ek_predictions *predictions, size_t example, dou
         largest = logits[c] > largest ? logits[c] : largest;
     }
     for (int32_t c = 0; c < classes; c++) {
-        probs[c] = exp(logits[c] - largest); /* for people: no weight depends on it */
+        probs[c] = ek_exp((double)logits[c] - largest);
         sum += probs[c];
     }
     for (int32_t c = 0; c < classes; c++) {

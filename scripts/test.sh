@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds, and runs every test through CTest: once with the release
+# build, then the unit and command-line tests again under address and undefined-behaviour sanitizers.
+#
+#     scripts/test.sh            everything
+#     scripts/test.sh --quick    the release build only
+#
+# EK_DATA=DIR    a folder with GLUE's tasks: without it the tests that need it are skipped, counted
+# EK_MODELS=DIR  the folder that scripts/fetch.sh prints: likewise for the real models
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+cd "$root"
+
+need_packages "${build_packages[@]}" libcmocka-dev sqlite3 jq clang
+
+say "building (release)"
+cmake --preset release >/dev/null
+cmake --build --preset release
+say "testing (release); EK_DATA ${EK_DATA:-is not set}, EK_MODELS ${EK_MODELS:-is not set}"
+ctest --preset release --output-on-failure
+
+if [ "${1:-}" != --quick ]; then
+  say "building (sanitizers)"
+  cmake --preset asan >/dev/null
+  cmake --build --preset asan
+  say "testing (sanitizers)"
+  ctest --preset asan --output-on-failure -L 'unit|cli'
+fi

@@ -164,6 +164,7 @@ class Library:
         for at, d in enumerate(whole):
             if self.combining(d) == 0 and self.category(d) == "Mn":
                 assert not any(self.combining(k) for k in whole[:at] if self.category(k) != "Mn")
+        assert len(kept) <= 4  # EK_UNICODE_STRIPPED_MAX
         return STAYS if kept == [c] else kept
 
 

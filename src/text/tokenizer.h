@@ -30,10 +30,10 @@ typedef struct ek_tokenizer ek_tokenizer;
 typedef enum { EK_TRUNCATION_FAST, EK_TRUNCATION_SLOW } ek_truncation;
 
 typedef struct {
-    int max_seq_length;       /* with special tokens; 0: never cut */
+    int max_seq_length; /* with special tokens, which must fit (EK_E_USAGE); 0: never cut */
     ek_truncation truncation;
-    bool special_in_text;     /* "[SEP]" in the text becomes the special id, as in Hugging Face: the
-                               * default. false: it is ordinary text */
+    bool special_in_text; /* "[SEP]" in the text becomes the special id, as in Hugging Face: the
+                           * default. false: it is ordinary text */
 } ek_encode_options;
 ek_encode_options ek_encode_default_options(int max_seq_length);
 
@@ -44,6 +44,7 @@ typedef struct {
     size_t full_count;       /* what count would be without truncation */
     size_t unknown_count;    /* [UNK] ids among the count */
     size_t capacity;
+    struct ek_encode_scratch *scratch; /* private: working memory, kept from text to text */
 } ek_encoding;
 void ek_encoding_deinit(ek_encoding *encoding);
 
@@ -58,6 +59,7 @@ ek_status ek_tokenizer_encode(const ek_tokenizer *tokenizer, const ek_encode_opt
                               const char *text, size_t text_length, const char *pair,
                               size_t pair_length, ek_encoding *out, ek_error *err);
 
+/* One more than the largest id, added tokens included: the rows an embedding needs. */
 size_t ek_tokenizer_vocab_size(const ek_tokenizer *tokenizer);
 /* The id of a token, -1 if it is not in the vocabulary. */
 int32_t ek_tokenizer_id(const ek_tokenizer *tokenizer, const char *token);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "text/bert_words.h"
 #include "text/unicode.h"
 
 ek_status ek_wordpiece_init(ek_wordpiece *wordpiece, const ek_vocab *vocab, const char *unk_token,
@@ -49,38 +50,13 @@ static size_t encode_word(const ek_wordpiece *wordpiece, int32_t *ids, const cha
     return count;
 }
 
-enum { IN_WORD, BETWEEN, ALONE }; /* what a character is to words */
-
-static int kind_of(uint32_t c)
-{
-    unsigned flags = ek__unicode_flags(c);
-    return (flags & EK_UNICODE_SPACE) != 0         ? BETWEEN
-           : (flags & EK_UNICODE_PUNCTUATION) != 0 ? ALONE
-                                                   : IN_WORD;
-}
-
 size_t ek_wordpiece_encode(const ek_wordpiece *wordpiece, int32_t *ids, const char *text,
                            size_t length)
 {
     size_t count = 0;
-    const char *end = text + length;
-    const char *word = text; /* where the word under way began */
-    for (const char *at = text; at < end;) {
-        const char *start = at;
-        int kind = kind_of(ek_utf8_next(&at));
-        if (kind == IN_WORD) {
-            continue;
-        }
-        if (start > word) {
-            count += encode_word(wordpiece, ids + count, word, (size_t)(start - word));
-        }
-        if (kind == ALONE) {
-            count += encode_word(wordpiece, ids + count, start, (size_t)(at - start));
-        }
-        word = at;
-    }
-    if (end > word) {
-        count += encode_word(wordpiece, ids + count, word, (size_t)(end - word));
+    ek_bert_words words = ek_bert_words_begin(text, length);
+    while (ek_bert_words_next(&words)) {
+        count += encode_word(wordpiece, ids + count, words.word, words.length);
     }
     return count;
 }

@@ -1,9 +1,9 @@
-/* wordpiece.h - BertPreTokenizer and WordPiece: normalised text to ids.
+/* wordpiece.h - WordPiece: normalised text to ids.
  *
- * Words end at white space, and each punctuation character is a word of its own. A word is cut from
- * the left into the longest pieces of the vocabulary, where pieces after the first carry the prefix
- * ("##"); a word that cannot be cut so, or of more than max_input_chars_per_word characters, is the
- * unknown token as a whole. The vocabulary is borrowed and outlives the model.
+ * Each word (bert_words.h) is cut from the left into the longest pieces of the vocabulary, where
+ * pieces after the first carry the prefix ("##"); a word that cannot be cut so, or of more than
+ * max_input_chars_per_word characters, is the unknown token as a whole. The vocabulary is borrowed
+ * and outlives the model.
  */
 #ifndef EK_TEXT_WORDPIECE_H
 #define EK_TEXT_WORDPIECE_H

@@ -19,13 +19,13 @@ static char *golden_line;
 static size_t golden_line_size;
 static char *golden_rest; /* of the line, for the next field */
 
-static void golden_open(void)
+static inline void golden_open(void)
 {
     golden_file = fopen(EK_TEST_DIR "/golden/tokens.txt", "r");
     assert_non_null(golden_file);
 }
 
-static void golden_close(void)
+static inline void golden_close(void)
 {
     fclose(golden_file);
     free(golden_line);
@@ -35,7 +35,7 @@ static void golden_close(void)
 }
 
 /* The next field, NULL at the end of the line. */
-static char *golden_field(void)
+static inline char *golden_field(void)
 {
     return strtok_r(NULL, " \n", &golden_rest);
 }

@@ -14,6 +14,8 @@
 #include "golden_lines.h"
 #include "temp_folder.h"
 #include "text/tokenizer.h"
+#include "../fuzz/fuzz_encode.c"
+#include "replay_corpus.h"
 
 #define TOKENS EK_TEST_DIR "/golden/tokens/"
 
@@ -352,6 +354,12 @@ static void threads_agree(void **state)
     ek_tokenizer_close(tokenizer);
 }
 
+static void corpus(void **state)
+{
+    (void)state;
+    assert_true(replay_corpus(EK_TEST_DIR "/fuzz/corpus/encode") >= 9);
+}
+
 int main(void)
 {
     static char added[] = TOKENS "added", plain[] = TOKENS "plain_cased";
@@ -364,6 +372,7 @@ int main(void)
         cmocka_unit_test_prestate(without_memory, added),
         cmocka_unit_test_prestate(without_memory, plain),
         cmocka_unit_test(threads_agree),
+        cmocka_unit_test(corpus),
     };
     return cmocka_run_group_tests(tests, temp_folder_make, temp_folder_remove);
 }

@@ -11,6 +11,8 @@
 #include "base/str.h"
 #include "temp_folder.h"
 #include "text/tokenizer.h"
+#include "../fuzz/fuzz_tokenizer_json.c"
+#include "replay_corpus.h"
 
 /* A small file; each piece of it occurs once, so that it can be replaced. */
 static const char good[] =
@@ -187,12 +189,19 @@ static void not_a_file(void **state)
     assert_non_null(strstr(err.message, "a JSON object was expected"));
 }
 
+static void corpus(void **state)
+{
+    (void)state;
+    assert_true(replay_corpus(EK_TEST_DIR "/fuzz/corpus/tokenizer_json") >= 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepted),
         cmocka_unit_test(refused),
         cmocka_unit_test(not_a_file),
+        cmocka_unit_test(corpus),
     };
     return cmocka_run_group_tests(tests, temp_folder_make, temp_folder_remove);
 }

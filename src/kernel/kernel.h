@@ -18,8 +18,8 @@
  * are added to (+=), gradients of activations are overwritten (=).
  *
  * Structure: kernel.c splits the work over threads and calls the variant's functions on ranges;
- * vec_<isa>.h wraps 16 float lanes; ops.inc and gemm.inc are written once against them and
- * compiled as kernels_<isa>.c; the table of variants is ek__kernels_<isa>.
+ * vec_<isa>.h wraps 16 float lanes; elementary.inc, ops.inc and gemm.inc are written once against
+ * them and compiled as kernels_<isa>.c; each exports one table, ek__kernels_<isa>.
  */
 #ifndef EK_KERNEL_KERNEL_H
 #define EK_KERNEL_KERNEL_H
@@ -102,11 +102,10 @@ void ek_dropout_apply(ek_compute *compute, float *y, const float *x, const ek_dr
 void ek_residual_layernorm_forward(ek_compute *compute, float *y, float *z, float *mean,
                                    float *rstd, const float *x, const float *residual,
                                    const ek_dropout *dropout, const ek_rows *rows,
-                                   const float *gamma, const float *beta, int64_t width,
-                                   float eps);
-/* dz = rstd * (g - (sum(g) + xhat * sum(g * xhat)) / width) with xhat = (z - mean) * rstd and
- * g = dy * gamma; dgamma += dy * xhat and dbeta += dy in row order. dz may be dy. The gradient of
- * x is drop(dz) (ek_dropout_apply), that of residual is dz. */
+                                   const float *gamma, const float *beta, int64_t width, float eps);
+/* dz = rstd * (g - fma(xhat, sum(g * xhat, by fma), sum(g)) / width) with xhat = (z - mean) * rstd
+ * and g = dy * gamma; dgamma = fma(dy, xhat, dgamma) and dbeta += dy in row order. dz may be dy.
+ * The gradient of x is drop(dz) (ek_dropout_apply), that of residual is dz. */
 void ek_layernorm_backward(ek_compute *compute, float *dz, float *dgamma, float *dbeta,
                            const float *dy, const float *z, const float *mean, const float *rstd,
                            const float *gamma, int64_t rows, int64_t width);
@@ -121,7 +120,8 @@ typedef enum {
 } ek_activation;
 void ek_activation_forward(ek_compute *compute, float *y, const float *x, int64_t count,
                            ek_activation activation);
-/* dx = dy * f'(x), from the saved input x; dx may be dy. */
+/* dx = dy * f'(x), from the saved input x; dx may be dy. GELU: y = fma(x/2, erf, x/2) and
+ * f' = fma(x, phi, fma(1/2, erf, 1/2)) with phi = exp(x x (-1/2)) / sqrt(2 pi). */
 void ek_activation_backward(ek_compute *compute, float *dx, const float *dy, const float *x,
                             int64_t count, ek_activation activation);
 
@@ -129,7 +129,7 @@ void ek_activation_backward(ek_compute *compute, float *dx, const float *dy, con
  * Per (example, head), without padding. With scale = 1 / sqrt(head_size) rounded to float:
  *   s[i,j] = (q_i . k_j, fma over the head's columns in order) * scale
  *   p[i,j] = exp(s - max_j s) / sum_j, max and sum by 16 lanes (lane = j mod 16)
- *   o_i = drop(p)[i,0] v_0, then fma in order of j.
+ *   o_i = 0, then fma(drop(p)[i,j], v_j, o_i) in order of j.
  * Backward: dv_j, dk_j sum over i in order, dq_i over j in order; dp = drop(do_i . v_j);
  *   ds = p * (dp - sum_j(dp * p, by fma, 16 lanes)) * scale.
  * Rows of q, out, dq, dout are the queries that are wanted; k, v, dk, dv have a row a token.
@@ -146,13 +146,12 @@ typedef struct {
 /* probs is saved for backward (before dropout). ldq, ldkv, ldo: leading dimensions; column
  * head * head_size is the head's first. */
 void ek_attention_forward(ek_compute *compute, float *out, int64_t ldo, float *probs,
-                          const float *q, int64_t ldq, const float *k, const float *v,
-                          int64_t ldkv, const ek_attention_shape *shape,
-                          const ek_dropout *dropout);
+                          const float *q, int64_t ldq, const float *k, const float *v, int64_t ldkv,
+                          const ek_attention_shape *shape, const ek_dropout *dropout);
 /* dq, dk, dv are overwritten and have the leading dimensions of q, k, v. */
-void ek_attention_backward(ek_compute *compute, float *dq, float *dk, float *dv,
-                           const float *dout, int64_t ldo, const float *probs, const float *q,
-                           int64_t ldq, const float *k, const float *v, int64_t ldkv,
+void ek_attention_backward(ek_compute *compute, float *dq, float *dk, float *dv, const float *dout,
+                           int64_t ldo, const float *probs, const float *q, int64_t ldq,
+                           const float *k, const float *v, int64_t ldkv,
                            const ek_attention_shape *shape, const ek_dropout *dropout);
 /* Scratch is per thread and sized by the longest example; ek_compute_new plans for 512 keys, a
  * longer maximum is asked for once, before the first step. */
@@ -168,9 +167,8 @@ void ek_embedding_forward(ek_compute *compute, float *z, const float *word, cons
                           int64_t tokens, int64_t width);
 /* dtable[ids[t]] += dz[t] for t = sorted[0], sorted[1], ...: sorted lists the tokens by id, equal
  * ids in packed order. Rows with id == skip_id get nothing (RoBERTa's padding row; -1: none). */
-void ek_embedding_backward(ek_compute *compute, float *dtable, const float *dz,
-                           const int32_t *ids, const int32_t *sorted, int64_t tokens,
-                           int64_t width, int32_t skip_id);
+void ek_embedding_backward(ek_compute *compute, float *dtable, const float *dz, const int32_t *ids,
+                           const int32_t *sorted, int64_t tokens, int64_t width, int32_t skip_id);
 
 /* ---- rows gathered and scattered ([CLS] rows and lists of rows) ------------------------------ */
 void ek_rows_gather(ek_compute *compute, float *y, const float *x, const int32_t *index,
@@ -183,7 +181,8 @@ void ek_rows_scatter_add(ek_compute *compute, float *y, const float *x, const in
 /* p = softmax of each row (max, exp, sum by 16 lanes, division); probs may be logits. */
 void ek_softmax_forward(ek_compute *compute, float *probs, const float *logits, int64_t rows,
                         int64_t classes);
-/* row_loss[r] = log(sum exp(l - max)) - (l[label] - max); dlogits = (p - onehot) / divisor.
+/* row_loss[r] = log(sum exp(l - max)) - (l[label] - max); dlogits = (p - onehot) / divisor;
+ * sum and max by 16 lanes.
  * dlogits may be NULL (evaluation) or logits. labels in [0, classes). */
 void ek_cross_entropy(ek_compute *compute, float *row_loss, float *dlogits, const float *logits,
                       const int32_t *labels, int64_t rows, int64_t classes, float divisor);
@@ -205,7 +204,7 @@ void ek_zero(ek_compute *compute, float *x, int64_t count);
 typedef enum { EK_ADAMW_MOSBACH, EK_ADAMW_TORCH } ek_adamw_variant;
 typedef struct {
     ek_adamw_variant variant;
-    float clip;      /* the gradient is multiplied by it first: g = g * clip (1: unchanged) */
+    float clip; /* the gradient is multiplied by it first: g = g * clip (1: unchanged) */
     float beta1, one_minus_beta1; /* m = fma(beta1, m, one_minus_beta1 * g) */
     float beta2, one_minus_beta2; /* v = fma(beta2, v, one_minus_beta2 * (g * g)) */
     float eps;

@@ -1,0 +1,81 @@
+/* kernel_table.h - what one instruction set provides: operations on ranges, by a single thread.
+ *
+ * kernel.c splits work over threads and calls these. Each kernels_<isa>.c fills one table from the
+ * bodies elementary.inc, ops.inc, gemm.inc and attention.inc. Formulas: kernel.h.
+ */
+#ifndef EK_KERNEL_KERNEL_TABLE_H
+#define EK_KERNEL_KERNEL_TABLE_H
+
+#include "kernel/kernel.h"
+
+/* Blocking of the matrix product. Free to change: it does not touch the bits. */
+enum {
+    EK__GEMM_KC = 384,  /* depth of a packed block */
+    EK__GEMM_NC = 3072, /* columns of a packed block of B */
+    EK__GEMM_MC = 336,  /* rows of a packed block of A: a multiple of every tile height */
+    EK__TILE_ROWS_MAX = 14,
+    EK__TILE_COLUMNS_MAX = 32,
+    EK__SQUARES_CHUNK = 4096, /* numerics, rule 4: not free */
+};
+
+typedef struct {
+    ek_isa isa;
+    int tile_rows, tile_columns;
+    /* Packs columns [column, column + columns) of B, depth [k0, k0 + depth), from panel p0 to p1.
+     */
+    void (*gemm_pack_b)(float *packed, const ek_gemm_args *args, int64_t column, int64_t columns,
+                        int64_t k0, int64_t depth, int64_t p0, int64_t p1);
+    /* C rows of panels [row0, row1) (packing A into packed_a), columns of panels [p0, p1). */
+    void (*gemm_multiply)(const ek_gemm_args *args, float *packed_a, const float *packed_b,
+                          int64_t column, int64_t columns, int64_t k0, int64_t depth, int64_t row0,
+                          int64_t row1, int64_t p0, int64_t p1);
+    void (*bias_backward)(float *dbias, const float *dy, int64_t rows, int64_t width, int64_t c0,
+                          int64_t c1);
+    void (*dropout_rows)(float *y, const float *x, const ek_dropout *dropout, const ek_rows *rows,
+                         int64_t width, int64_t r0, int64_t r1);
+    void (*residual_layernorm_rows)(float *y, float *z, float *mean, float *rstd, const float *x,
+                                    const float *residual, const ek_dropout *dropout,
+                                    const ek_rows *rows, const float *gamma, const float *beta,
+                                    int64_t width, float eps, int64_t r0, int64_t r1);
+    void (*layernorm_params)(float *dgamma, float *dbeta, const float *dy, const float *z,
+                             const float *mean, const float *rstd, int64_t rows, int64_t width,
+                             int64_t c0, int64_t c1);
+    void (*layernorm_input)(float *dz, const float *dy, const float *z, const float *mean,
+                            const float *rstd, const float *gamma, int64_t width, int64_t r0,
+                            int64_t r1);
+    void (*activation_forward)(float *y, const float *x, int64_t count, ek_activation activation);
+    void (*activation_backward)(float *dx, const float *dy, const float *x, int64_t count,
+                                ek_activation activation);
+    /* Softmax of scores * scale in place into probs, and the dropped copy, for one head. */
+    void (*attention_probs)(float *probs, float *dropped, int64_t queries, int64_t keys,
+                            float scale, const ek_dropout *dropout, uint32_t example, int32_t head,
+                            const uint32_t *query_position);
+    /* dscores in place from dropped gradients, for one head. */
+    void (*attention_dscores)(float *dscores, const float *probs, int64_t queries, int64_t keys,
+                              float scale, const ek_dropout *dropout, uint32_t example,
+                              int32_t head, const uint32_t *query_position);
+    void (*attention_drop)(float *dropped, const float *probs, int64_t queries, int64_t keys,
+                           const ek_dropout *dropout, uint32_t example, int32_t head,
+                           const uint32_t *query_position);
+    void (*embedding_rows)(float *z, const float *word, const float *type, const float *position,
+                           const int32_t *input_ids, const int32_t *token_type_ids,
+                           const int32_t *position_ids, int64_t width, int64_t r0, int64_t r1);
+    void (*add)(float *y, const float *x, int64_t count);
+    void (*softmax_rows)(float *probs, const float *logits, int64_t classes, int64_t r0,
+                         int64_t r1);
+    void (*cross_entropy_rows)(float *row_loss, float *dlogits, const float *logits,
+                               const int32_t *labels, int64_t classes, float divisor, int64_t r0,
+                               int64_t r1);
+    float (*squares_chunk)(const float *x, int64_t count); /* count <= EK__SQUARES_CHUNK */
+    void (*adamw)(float *w, float *m, float *v, const float *g, int64_t count,
+                  const ek_adamw_constants *constants);
+    void (*elementary)(float *y, const float *x, int64_t count, int which); /* exp log erf tanh */
+} ek__kernels;
+
+extern const ek__kernels ek__kernels_scalar;
+#if defined(__x86_64__)
+extern const ek__kernels ek__kernels_avx2;
+extern const ek__kernels ek__kernels_avx512;
+#endif
+
+#endif

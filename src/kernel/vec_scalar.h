@@ -1,0 +1,186 @@
+/* vec_scalar.h - 16 float lanes in plain C: the specification of the other vec_<isa>.h.
+ *
+ * The bodies (elementary.inc, ops.inc, attention.inc, gemm.inc) are written once against these
+ * operations and compiled for each instruction set. Every operation is one correctly rounded IEEE
+ * operation a lane, so equal bits follow; only v_fold fixes an order. fmaf is exact without FMA
+ * hardware too, only slow there.
+ */
+#ifndef EK_KERNEL_VEC_H
+#define EK_KERNEL_VEC_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef struct {
+    float l[16];
+} v16;
+typedef struct {
+    int32_t l[16];
+} v16i;
+
+#define EACH(result, expression)                                                                   \
+    for (int i = 0; i < 16; i++) {                                                                 \
+        (result).l[i] = (expression);                                                              \
+    }                                                                                              \
+    return result
+
+static inline v16 v_load(const float *p)
+{
+    v16 r;
+    memcpy(&r, p, sizeof r);
+    return r;
+}
+/* The first n lanes from memory, n <= 16, the others 0; nothing beyond them is read. */
+static inline v16 v_load_n(const float *p, int64_t n)
+{
+    v16 r = {{0}};
+    memcpy(&r, p, (size_t)(n < 16 ? n : 16) * sizeof(float));
+    return r;
+}
+static inline void v_store(float *p, v16 a)
+{
+    memcpy(p, &a, sizeof a);
+}
+static inline void v_store_n(float *p, v16 a, int64_t n)
+{
+    memcpy(p, &a, (size_t)(n < 16 ? n : 16) * sizeof(float));
+}
+static inline v16 v_set1(float x)
+{
+    v16 r;
+    EACH(r, x);
+}
+static inline v16 v_zero(void)
+{
+    return (v16){{0}};
+}
+static inline v16 v_add(v16 a, v16 b)
+{
+    EACH(a, a.l[i] + b.l[i]);
+}
+static inline v16 v_sub(v16 a, v16 b)
+{
+    EACH(a, a.l[i] - b.l[i]);
+}
+static inline v16 v_mul(v16 a, v16 b)
+{
+    EACH(a, a.l[i] * b.l[i]);
+}
+static inline v16 v_div(v16 a, v16 b)
+{
+    EACH(a, a.l[i] / b.l[i]);
+}
+/* a * b + c, rounded once. */
+static inline v16 v_fma(v16 a, v16 b, v16 c)
+{
+    EACH(a, fmaf(a.l[i], b.l[i], c.l[i]));
+}
+static inline v16 v_sqrt(v16 a)
+{
+    EACH(a, sqrtf(a.l[i]));
+}
+/* Compare and select with the data second: a NaN in x comes out (docs/numerics.md, rule 7). */
+static inline v16 v_max(v16 limit, v16 x)
+{
+    EACH(x, limit.l[i] > x.l[i] ? limit.l[i] : x.l[i]);
+}
+static inline v16 v_min(v16 limit, v16 x)
+{
+    EACH(x, limit.l[i] < x.l[i] ? limit.l[i] : x.l[i]);
+}
+static inline v16 v_if_lt(v16 a, v16 b, v16 yes, v16 no)
+{
+    EACH(no, a.l[i] < b.l[i] ? yes.l[i] : no.l[i]);
+}
+/* Lanes 0 .. n-1 of a, the others of other. */
+static inline v16 v_first(v16 a, int64_t n, v16 other)
+{
+    EACH(other, i < n ? a.l[i] : other.l[i]);
+}
+static inline v16i v_bits(v16 a)
+{
+    v16i r;
+    memcpy(&r, &a, sizeof r);
+    return r;
+}
+static inline v16 v_float(v16i a)
+{
+    v16 r;
+    memcpy(&r, &a, sizeof r);
+    return r;
+}
+static inline v16i vi_set1(int32_t x)
+{
+    v16i r;
+    EACH(r, x);
+}
+static inline v16i vi_load(const uint32_t *p)
+{
+    v16i r;
+    memcpy(&r, p, sizeof r);
+    return r;
+}
+/* Lanes wrap around, as unsigned numbers do. */
+static inline v16i vi_add(v16i a, v16i b)
+{
+    EACH(a, (int32_t)((uint32_t)a.l[i] + (uint32_t)b.l[i]));
+}
+static inline v16i vi_sub(v16i a, v16i b)
+{
+    EACH(a, (int32_t)((uint32_t)a.l[i] - (uint32_t)b.l[i]));
+}
+static inline v16i vi_and(v16i a, v16i b)
+{
+    EACH(a, a.l[i] & b.l[i]);
+}
+static inline v16i vi_or(v16i a, v16i b)
+{
+    EACH(a, a.l[i] | b.l[i]);
+}
+static inline v16i vi_shl(v16i a, int n)
+{
+    EACH(a, (int32_t)((uint32_t)a.l[i] << n));
+}
+/* Arithmetic: copies of the sign come in. */
+static inline v16i vi_shr(v16i a, int n)
+{
+    EACH(a, a.l[i] >> n);
+}
+static inline v16 v_from_int(v16i a)
+{
+    v16 r;
+    EACH(r, (float)a.l[i]);
+}
+/* Folds lanes +8, +4, +2, +1 (rule 3). */
+static inline float v_fold(v16 a)
+{
+    for (int half = 8; half > 0; half /= 2) {
+        for (int i = 0; i < half; i++) {
+            a.l[i] += a.l[i + half];
+        }
+    }
+    return a.l[0];
+}
+static inline float v_fold_max(v16 a)
+{
+    for (int half = 8; half > 0; half /= 2) {
+        for (int i = 0; i < half; i++) {
+            a.l[i] = a.l[i] > a.l[i + half] ? a.l[i] : a.l[i + half];
+        }
+    }
+    return a.l[0];
+}
+/* r[i] lane j becomes r[j] lane i. */
+static inline void v_transpose(v16 r[16])
+{
+    for (int i = 0; i < 16; i++) {
+        for (int j = 0; j < i; j++) {
+            float held = r[i].l[j];
+            r[i].l[j] = r[j].l[i];
+            r[j].l[i] = held;
+        }
+    }
+}
+#undef EACH
+#endif

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "text/tokenizer_json.h"
@@ -44,6 +46,35 @@ void ek_encoding_deinit(ek_encoding *encoding)
 
 /* ---- opening ---- */
 
+/* transformers lets tokenizer_config.json override the normalizer of tokenizer.json; the library
+ * itself, and this program, do not. Where the two disagree the user should know. */
+static void warn_of_config(const ek_tokenizer *tokenizer, const char *path)
+{
+    const ek_bert_normalizer *normalizer = &tokenizer->normalizer;
+    const struct {
+        const char *key;
+        bool used;
+    } rows[] = {
+        {"do_lower_case", normalizer->lowercase},
+        {"strip_accents", normalizer->strip_accents},
+        {"tokenize_chinese_chars", normalizer->handle_chinese_chars},
+    };
+    json_t *root = NULL;
+    ek_error err = {0};
+    if (ek_json_load(&root, path, EK_TOKENIZER_MAX_FILE_BYTES, EK_E_MODEL, &err) != EK_OK) {
+        ek_warn("%s; it is not used", err.message);
+        return;
+    }
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const json_t *said = json_object_get(root, rows[i].key);
+        if (json_is_boolean(said) && json_is_true(said) != rows[i].used) {
+            ek_warn("%s: \"%s\" is %s, but tokenizer.json beside it says %s and is used", path,
+                    rows[i].key, rows[i].used ? "false" : "true", rows[i].used ? "true" : "false");
+        }
+    }
+    json_decref(root);
+}
+
 static ek_status load(ek_tokenizer *tokenizer, const char *dir, char *paths[FILE_NAMES],
                       ek_error *err)
 {
@@ -53,11 +84,15 @@ static ek_status load(ek_tokenizer *tokenizer, const char *dir, char *paths[FILE
             return ek_error_set(err, EK_E_MEMORY, "%s: out of memory", dir);
         }
     }
+    bool config = ek_file_exists(paths[TOKENIZER_CONFIG]);
     if (ek_file_exists(paths[TOKENIZER_JSON])) {
-        return ek__tokenizer_load_json(tokenizer, paths[TOKENIZER_JSON], err);
+        EK_TRY(ek__tokenizer_load_json(tokenizer, paths[TOKENIZER_JSON], err));
+        if (config) {
+            warn_of_config(tokenizer, paths[TOKENIZER_CONFIG]);
+        }
+        return EK_OK;
     }
     if (ek_file_exists(paths[VOCAB_TXT])) {
-        bool config = ek_file_exists(paths[TOKENIZER_CONFIG]);
         return ek__tokenizer_load_vocab_txt(tokenizer, paths[VOCAB_TXT],
                                             config ? paths[TOKENIZER_CONFIG] : NULL, err);
     }

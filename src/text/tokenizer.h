@@ -48,7 +48,8 @@ typedef struct {
 } ek_encoding;
 void ek_encoding_deinit(ek_encoding *encoding);
 
-/* dir holds tokenizer.json or vocab.txt (tokenizer.json wins). Errors are EK_E_MODEL and name the
+/* dir holds tokenizer.json or vocab.txt (tokenizer.json wins, also over tokenizer_config.json: a
+ * warning says where they disagree). Errors are EK_E_MODEL and name the
  * file, the key or line, and what is supported. */
 ek_status ek_tokenizer_open(ek_tokenizer **out, const char *dir, ek_error *err);
 void ek_tokenizer_close(ek_tokenizer *tokenizer); /* NULL is fine */

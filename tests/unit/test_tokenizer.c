@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "golden_lines.h"
@@ -274,6 +275,46 @@ static void copied_files(void **state)
                          EK_OK);
 }
 
+static void keep_message(void *user, ek_log_level level, const char *message)
+{
+    if (level == EK_LOG_WARN) {
+        ek_buf_puts(user, message);
+    }
+}
+
+/* tokenizer.json is used, and a configuration that says something else is reported. */
+static void configuration_beside(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *config, *want;
+    } rows[] = {
+        {"{\"do_lower_case\": true, \"strip_accents\": null}", ""},
+        {"{\"do_lower_case\": false}", "\"do_lower_case\" is false, but tokenizer.json"},
+        {"{\"strip_accents\": false}", "\"strip_accents\" is false"},
+        {"{", "it is not used"},
+    };
+    ek_buf messages = {0};
+    char dir[256];
+    snprintf(dir, sizeof dir, "%s", temp_path("beside"));
+    assert_int_equal(ek_make_dirs(dir, NULL), EK_OK);
+    assert_int_equal(ek_tokenizer_copy_files(TOKENS "uncased", dir, NULL), EK_OK);
+    ek_log_set_sink(keep_message, &messages);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ek_buf_clear(&messages);
+        assert_int_equal(ek_file_write(temp_path("beside/tokenizer_config.json"), rows[i].config,
+                                       strlen(rows[i].config), NULL),
+                         EK_OK);
+        ek_tokenizer *tokenizer = open_tokenizer(dir);
+        assert_true(ek_tokenizer_lowercases(tokenizer));
+        ek_tokenizer_close(tokenizer);
+        assert_non_null(strstr(ek_buf_text(&messages), rows[i].want));
+        assert_true((messages.length == 0) == (*rows[i].want == '\0'));
+    }
+    ek_log_set_sink(NULL, NULL);
+    ek_buf_deinit(&messages);
+}
+
 /* Whatever allocation fails, the error says so and nothing leaks (under ASan). */
 static void without_memory(void **state)
 {
@@ -369,6 +410,7 @@ int main(void)
         cmocka_unit_test(answers),
         cmocka_unit_test(refused_calls),
         cmocka_unit_test(copied_files),
+        cmocka_unit_test(configuration_beside),
         cmocka_unit_test_prestate(without_memory, added),
         cmocka_unit_test_prestate(without_memory, plain),
         cmocka_unit_test(threads_agree),

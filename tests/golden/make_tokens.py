@@ -127,7 +127,8 @@ def write_tokenizers():
              ("<l>", dict(lstrip=True)), ("<r>", dict(rstrip=True)),
              ("<both>", dict(lstrip=True, rstrip=True, single_word=True)),
              ("<n>É", dict(normalized=True, single_word=True)),
-             ("[SEP]x", dict(special=False)), ("unable", dict(special=False, normalized=True))]
+             ("[SEP]x", dict(special=False)), ("unable", dict(special=False, normalized=True)),
+             ("rds", dict(special=False))]  # inside "two words", also where that is refused
     swapped = ([("A", 1), ("[SEP]", 1)],
                [("[CLS]", 0), ("B", 1), ("[MASK]", 1), ("[SEP]", 0), ("A", 0)])
     json_files = {

@@ -11,7 +11,6 @@
 
 #include "base/mem.h"
 #include "kernel/kernel.h"
-#include "model/config.h"
 
 /* One tokenised example, borrowed. */
 typedef struct {
@@ -24,11 +23,11 @@ typedef struct {
     int32_t max_examples, max_tokens; /* capacity */
     int32_t example_count, token_count, max_length;
     int32_t *input_ids, *token_type_ids, *position_ids; /* [token_count] */
-    int32_t *offsets;        /* [example_count + 1] */
+    int32_t *offsets;                                   /* [example_count + 1] */
     uint32_t *example_index; /* [example_count] index in the optimizer step: first_index + e */
-    uint32_t *row_example, *row_position; /* [token_count], for ek_rows */
+    uint32_t *row_example, *row_position;               /* [token_count], for ek_rows */
     int32_t *by_input_id, *by_token_type, *by_position; /* [token_count] sorted token indices */
-    int32_t *scratch;        /* private */
+    int32_t *scratch;                                   /* private */
 } ek_batch;
 
 /* Lays the batch out in arena (measuring or real). */
@@ -36,6 +35,6 @@ void ek_batch_plan(ek_batch *batch, ek_arena *arena, int32_t max_examples, int32
 /* Fills it. first_index: index of the first example in the optimizer step (accumulation windows
  * continue counting). Ids must be inside the vocabulary (train/tokens.h checks once). */
 void ek_batch_fill(ek_batch *batch, const ek_tokens *examples, int32_t example_count,
-                   uint32_t first_index, const ek_model_config *config);
+                   uint32_t first_index);
 
 #endif

@@ -21,10 +21,10 @@ typedef struct {
     double hidden_dropout_prob, attention_probs_dropout_prob;
     double classifier_dropout; /* NaN: null, that is hidden_dropout_prob */
     double initializer_range, layer_norm_eps;
-    int32_t num_labels;        /* of the file: from id2label or num_labels; 0 when it says nothing */
-    char **id2label;           /* [num_labels] or NULL */
-    char problem_type[40];     /* "regression", "single_label_classification" or "" */
-    json_t *raw;               /* the whole file, for unknown keys */
+    int32_t num_labels;    /* of the file: from id2label or num_labels; 0 when it says nothing */
+    char **id2label;       /* [num_labels] or NULL */
+    char problem_type[40]; /* "regression", "single_label_classification" or "" */
+    json_t *raw;           /* the whole file, for unknown keys */
 } ek_model_config;
 
 /* Reads dir/config.json. Every size is bounded and consistent (hidden_size % heads == 0, ...);
@@ -34,7 +34,7 @@ void ek_model_config_free(ek_model_config *config);
 /* Writes dir/config.json for a classifier: the raw keys with architectures, id2label, label2id,
  * problem_type and model_type set. label_names [label_count]; label_count 1 with regression. */
 ek_status ek_model_config_save(const ek_model_config *config, const char *dir,
-                               const char *const *label_names, int32_t label_count,
-                               bool regression, ek_error *err);
+                               const char *const *label_names, int32_t label_count, bool regression,
+                               ek_error *err);
 
 #endif

@@ -29,9 +29,9 @@
 
 typedef struct {
     int32_t max_examples, max_tokens;
-    int32_t max_length;   /* longest example */
-    int32_t max_wanted;   /* rows of the last layer: max_examples for [CLS], max_tokens for all */
-    bool train;           /* false: forward only, activations shared between layers */
+    int32_t max_length; /* longest example */
+    int32_t max_wanted; /* rows of the last layer: max_examples for [CLS], max_tokens for all */
+    bool train;         /* false: forward only, activations shared between layers */
 } ek_encoder_limits;
 
 /* Dropout sites (part of the numeric contract). */
@@ -42,16 +42,16 @@ enum {
 };
 
 typedef struct {
-    bool dropout;                /* false: evaluation */
+    bool dropout; /* false: evaluation */
     double hidden_dropout, attention_dropout;
     uint32_t dropout_seed, step; /* key and first counter of every draw */
     const int32_t *wanted;       /* [wanted_count] token rows, ascending; NULL with wanted_count 0:
                                   * [CLS] (first token of each example); wanted_count -1: all */
     int32_t wanted_count;
-    const float *addend;         /* [T, H] or NULL */
-    int32_t addend_layer;        /* -1: embedding sum; l: input of layer l */
-    float *daddend;              /* [T, H] written by backward, or NULL */
-    bool frozen_embeddings;      /* backward stops above the embeddings (nothing below needs it) */
+    const float *addend;    /* [T, H] or NULL */
+    int32_t addend_layer;   /* -1: embedding sum; l: input of layer l */
+    float *daddend;         /* [T, H] written by backward, or NULL */
+    bool frozen_embeddings; /* backward stops above the embeddings (nothing below needs it) */
 } ek_encoder_options;
 
 typedef struct ek_encoder_layer ek_encoder_layer; /* saved activations of a layer; private */
@@ -63,7 +63,7 @@ typedef struct {
     float *hidden;        /* [R, H] result of the last forward */
     int32_t wanted_count; /* R of the last forward */
     ek_encoder_layer *layers;
-    void *state;          /* private buffers */
+    void *state; /* private buffers */
 } ek_encoder;
 
 /* Lays the workspace out. config and offsets must outlive it. */
@@ -73,8 +73,8 @@ void ek_encoder_forward(ek_encoder *encoder, ek_compute *compute, const float *w
                         const ek_batch *batch, const ek_encoder_options *options);
 /* gradients [total_count] += ; dhidden [R, H] is overwritten as scratch. Same batch, weights and
  * options as the forward just before. */
-void ek_encoder_backward(ek_encoder *encoder, ek_compute *compute, float *gradients,
-                         float *dhidden, const float *weights, const ek_batch *batch,
+void ek_encoder_backward(ek_encoder *encoder, ek_compute *compute, float *gradients, float *dhidden,
+                         const float *weights, const ek_batch *batch,
                          const ek_encoder_options *options);
 
 #endif

@@ -31,8 +31,8 @@ typedef struct {
 typedef enum { EK_LOAD_LOADED, EK_LOAD_RENAMED, EK_LOAD_MISSING, EK_LOAD_UNUSED } ek_load_kind;
 typedef struct {
     ek_load_kind kind;
-    char *file_name;   /* name in the file, NULL when missing */
-    char *param_name;  /* name in the table, NULL when unused */
+    char *file_name;    /* name in the file, NULL when missing */
+    char *param_name;   /* name in the table, NULL when unused */
     const char *reason; /* "MLM head", "position_ids buffer", "drawn from the init stream", ... */
 } ek_load_entry;
 
@@ -45,8 +45,8 @@ typedef struct {
     bool *loaded;          /* [params.count] */
     ek_load_entry *report; /* [report_count] in table order, unused ones last */
     size_t report_count;
-    char hash[65];         /* SHA-256 of config.json and all weight files: identity of the model */
-    ek_arena arena;        /* private */
+    char hash[65];  /* SHA-256 of config.json and all weight files: identity of the model */
+    ek_arena arena; /* private */
 } ek_model;
 
 ek_status ek_model_open(ek_model *model, const char *dir, const ek_model_options *options,

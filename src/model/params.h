@@ -31,15 +31,16 @@ typedef enum {
 const char *ek_param_group_name(ek_param_group group); /* "query", "attention_output", ... */
 
 typedef struct {
-    char name[96];     /* Hugging Face's, with prefix: "bert.encoder.layer.0.attention.self.query.weight" */
+    char name[96];         /* Hugging Face's, with prefix:
+                              "bert.encoder.layer.0.attention.self.query.weight" */
     int32_t rows, columns; /* weight [rows, columns]; a vector has rows = 1, rank 1 */
-    int32_t rank;      /* 1 or 2 */
-    size_t offset;     /* in floats; a multiple of 16 for rows that start a fused group */
-    size_t count;      /* rows * columns */
-    int32_t layer;     /* -1 embeddings, 0 .. L-1, L: pooler and classifier */
+    int32_t rank;          /* 1 or 2 */
+    size_t offset;         /* in floats; a multiple of 16 for rows that start a fused group */
+    size_t count;          /* rows * columns */
+    int32_t layer;         /* -1 embeddings, 0 .. L-1, L: pooler and classifier */
     ek_param_group group;
-    bool decays;       /* weight decay applies: not to biases and LayerNorm */
-    bool is_head;      /* pooler or classifier: drawn from the init stream when missing */
+    bool decays;  /* weight decay applies: not to biases and LayerNorm */
+    bool is_head; /* pooler or classifier: drawn from the init stream when missing */
 } ek_param;
 
 typedef struct {

@@ -1,8 +1,9 @@
 /* safetensors.h - the file format: a checked reader over a mapped file, and a writer.
  *
- * The reader trusts nothing: header length, JSON, duplicate names, dtypes, shapes (64-bit products),
- * offsets (from 0, contiguous, no hole, no overlap, to the end of the file). Format: README of
- * huggingface/safetensors. Errors are EK_E_MODEL with file, tensor, what was found and expected.
+ * The reader trusts nothing: header length, JSON, duplicate names, dtypes, shapes (64-bit
+ * products), offsets (from 0, contiguous, no hole, no overlap, to the end of the file). Format:
+ * README of huggingface/safetensors. Errors are EK_E_MODEL with file, tensor, what was found and
+ * expected.
  */
 #ifndef EK_MODEL_SAFETENSORS_H
 #define EK_MODEL_SAFETENSORS_H
@@ -17,12 +18,12 @@ typedef enum { EK_DTYPE_F32, EK_DTYPE_F16, EK_DTYPE_BF16, EK_DTYPE_OTHER } ek_dt
 enum { EK_TENSOR_RANK_MAX = 8 };
 
 typedef struct {
-    const char *name;      /* owned by the file */
+    const char *name; /* owned by the file */
     const char *dtype_name;
     ek_dtype dtype;
     int32_t rank;
     int64_t shape[EK_TENSOR_RANK_MAX];
-    uint64_t count;        /* elements */
+    uint64_t count;            /* elements */
     const unsigned char *data; /* into the map */
     size_t size_bytes;
 } ek_tensor;
@@ -32,7 +33,7 @@ typedef struct {
     ek_map map;
     ek_tensor *tensors; /* sorted by name */
     size_t count;
-    void *storage;      /* private */
+    void *storage; /* private */
 } ek_safetensors;
 
 ek_status ek_safetensors_open(ek_safetensors *file, const char *path, ek_error *err);

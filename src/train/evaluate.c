@@ -110,6 +110,13 @@ void ek_workspace_plan(ek_workspace *workspace, ek_arena *arena, const ek_model_
     workspace->targets = ek_arena_alloc(arena, (size_t)limits.max_examples, sizeof(float));
 }
 
+ek_status ek_workspace_reserve(const ek_workspace *workspace, ek_compute *compute, ek_error *err)
+{
+    const ek_model_config *config = workspace->encoder.config;
+    return ek_compute_reserve_length(compute, workspace->encoder.limits.max_length,
+                                     config->hidden_size / config->num_attention_heads, err);
+}
+
 struct by_length {
     int32_t length;
     uint32_t index;
@@ -143,7 +150,7 @@ static size_t evaluate_batch(ek_predictions *predictions, float *losses, ek_work
     }
     const ek_encoder_options evaluation = {.addend_layer = -1};
     const ek_head_options head_evaluation = {0};
-    ek_batch_fill(&workspace->batch, workspace->picked, count, 0, workspace->encoder.config);
+    ek_batch_fill(&workspace->batch, workspace->picked, count, 0);
     ek_encoder_forward(&workspace->encoder, compute, weights, batch, &evaluation);
     ek_head_forward(&workspace->head, compute, workspace->encoder.hidden, weights, batch,
                     &head_evaluation);

@@ -47,6 +47,9 @@ void ek_workspace_plan(ek_workspace *workspace, ek_arena *arena, const ek_model_
                        const ek_token_set *const *sets, size_t set_count, int32_t batch_size,
                        bool train);
 
+/* Asks the kernels for the scratch that the longest example needs: once, before the first step. */
+ek_status ek_workspace_reserve(const ek_workspace *workspace, ek_compute *compute, ek_error *err);
+
 ek_status ek_evaluate(ek_predictions *predictions, ek_workspace *workspace, ek_compute *compute,
                       const float *weights, const ek_token_set *set, ek_problem problem,
                       ek_error *err);

@@ -125,7 +125,7 @@ static double micro_batch(struct run *run, int64_t step, uint32_t first, int32_t
     dropout_options(run, step, &encoder_options, &head_options);
     bool regression = input->problem == EK_PROBLEM_REGRESSION;
 
-    ek_batch_fill(&work->batch, work->picked, count, index_in_step, &input->model->config);
+    ek_batch_fill(&work->batch, work->picked, count, index_in_step);
     ek_encoder_forward(&work->encoder, run->compute, run->weights, &work->batch, &encoder_options);
     ek_head_forward(&work->head, run->compute, work->encoder.hidden, run->weights, &work->batch,
                     &head_options);
@@ -327,12 +327,10 @@ ek_status ek_run_execute(ek_run_result *result, const ek_run_input *input, ek_co
     };
     EK_TRY(ek_schedule_init(&run.schedule, input->recipe, run.example_count, err));
     result->total_steps = run.schedule.total_steps;
-    EK_TRY(ek_compute_reserve_length(
-        compute, input->model->config.max_position_embeddings,
-        input->model->config.hidden_size / input->model->config.num_attention_heads, err));
     ek_status status;
     EK_GOTO(status, ek_arena_init(&run.arena, ek_run_bytes(input), err), done);
     lay_out(&run, &run.arena);
+    EK_GOTO(status, ek_workspace_reserve(&run.workspace, compute, err), done);
     ek_sample_subset(run.subset, (uint32_t)input->train->count, run.example_count,
                      input->seeds.subset);
     ek_model_init_run(input->model, run.weights, input->seeds.init);

@@ -23,8 +23,8 @@
 
 /* What to read. The fields are the option rows of ek_source_options. */
 typedef struct {
-    char *task;   /* a GLUE name, or "classification" or "regression" for own files; NULL: inferred */
-    char *data;   /* folder with GLUE's layout: of the task, or of all tasks */
+    char *task; /* a GLUE name, or "classification" or "regression" for own files; NULL: inferred */
+    char *data; /* folder with GLUE's layout: of the task, or of all tasks */
     char *train_file, *validation_file, *test_file;
     char *text_column, *pair_column, *label_column;
     double validation_frac; /* share of the training file drawn when there is no validation file */
@@ -35,13 +35,18 @@ extern const ek_option_table ek_source_options;
 typedef struct {
     const char *text, *pair; /* pair NULL for single texts; not terminated */
     size_t text_length, pair_length;
-    int32_t label;           /* class index; -1 when unlabelled */
-    double score;            /* regression target; NaN when unlabelled */
-    size_t line;             /* 1-based line in its file */
+    int32_t label; /* class index; -1 when unlabelled */
+    double score;  /* regression target; NaN when unlabelled */
+    size_t line;   /* 1-based line in its file */
 } ek_example;
 
-typedef enum { EK_SPLIT_TRAIN, EK_SPLIT_VALIDATION, EK_SPLIT_VALIDATION_2, EK_SPLIT_TEST,
-               EK_SPLIT_COUNT } ek_split_kind;
+typedef enum {
+    EK_SPLIT_TRAIN,
+    EK_SPLIT_VALIDATION,
+    EK_SPLIT_VALIDATION_2,
+    EK_SPLIT_TEST,
+    EK_SPLIT_COUNT
+} ek_split_kind;
 
 typedef struct {
     ek_example *examples; /* in file order (for a drawn split: file order too) */
@@ -52,10 +57,10 @@ typedef struct {
 } ek_split;
 
 typedef struct {
-    const ek_task *task;  /* NULL for own files */
+    const ek_task *task; /* NULL for own files */
     ek_problem problem;
-    size_t label_count;   /* classes; 1 for regression */
-    char **label_names;   /* [label_count] in head order; regression: {"score"} */
+    size_t label_count; /* classes; 1 for regression */
+    char **label_names; /* [label_count] in head order; regression: {"score"} */
     const char *metrics[EK_TASK_METRICS_MAX]; /* NULL ends */
     const char *reported;
     bool has_pairs;

@@ -11,8 +11,8 @@
 
 #include "base/status.h"
 
-/* Indices of `wanted` of count examples, ascending (file order): the first `wanted` of a
- * permutation of 0..count-1 by the subset stream, then sorted. wanted >= count takes all. */
+/* Indices of `wanted` of count examples, ascending (file order), every subset equally likely, by
+ * the subset stream. wanted >= count takes all. */
 void ek_sample_subset(uint32_t *out, uint32_t count, uint32_t wanted, uint32_t subset_seed);
 
 /* The order of an epoch (0-based): a permutation of 0..count-1 by the order stream, a fresh one

@@ -29,10 +29,10 @@ typedef struct {
     char *path;
     ek_table_format format;
     size_t column_count;
-    char **columns;     /* [column_count] names; "0", "1", ... when the file has no header */
+    char **columns; /* [column_count] names; "0", "1", ... when the file has no header */
     size_t row_count;
-    ek_field *fields;   /* [row_count][column_count] */
-    size_t *lines;      /* [row_count] 1-based line on which the row starts */
+    ek_field *fields;         /* [row_count][column_count] */
+    size_t *lines;            /* [row_count] 1-based line on which the row starts */
     size_t skipped_row_count; /* rows left out by skip_ragged */
     char content_hash[65];    /* SHA-256 of the file's bytes */
     void *storage;            /* private */
@@ -40,9 +40,9 @@ typedef struct {
 
 typedef struct {
     ek_table_format format;
-    bool no_header;      /* TSV only: CoLA has none */
-    bool skip_ragged;    /* count rows with a wrong number of fields instead of failing (QQP) */
-    size_t max_rows;     /* stop after so many; 0: all */
+    bool no_header;   /* TSV only: CoLA has none */
+    bool skip_ragged; /* count rows with a wrong number of fields instead of failing (QQP) */
+    size_t max_rows;  /* stop after so many; 0: all */
 } ek_table_options;
 
 /* JSONL: columns are the union of keys in order of first appearance; numbers and booleans keep

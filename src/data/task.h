@@ -16,19 +16,19 @@ typedef enum { EK_PROBLEM_CLASSIFICATION, EK_PROBLEM_REGRESSION } ek_problem;
 enum { EK_TASK_METRICS_MAX = 4, EK_TASK_LABELS_MAX = 4 };
 
 typedef struct {
-    const char *name;        /* "rte", lower case without dash: "stsb", "sst2", "mnli" */
-    const char *folder;      /* "RTE", "STS-B": GLUE's folder, for --data DIR that holds them all */
+    const char *name;   /* "rte", lower case without dash: "stsb", "sst2", "mnli" */
+    const char *folder; /* "RTE", "STS-B": GLUE's folder, for --data DIR that holds them all */
     ek_problem problem;
     const char *train_file, *validation_file, *test_file; /* "train.tsv", "dev.tsv", "test.tsv" */
-    const char *validation_file_2; /* "dev_mismatched.tsv" or NULL */
-    bool no_header;          /* CoLA's train and dev */
-    bool skip_ragged;        /* QQP */
+    const char *validation_file_2;                        /* "dev_mismatched.tsv" or NULL */
+    bool no_header;                                       /* CoLA's train and dev */
+    bool skip_ragged;                                     /* QQP */
     const char *text_column, *pair_column, *label_column; /* by name, or by number as text where
                                                            * the file has no header */
     const char *test_text_column, *test_pair_column;      /* NULL: as in train */
-    const char *labels[EK_TASK_LABELS_MAX]; /* words in head order; NULL ends; none: regression */
+    const char *labels[EK_TASK_LABELS_MAX];   /* words in head order; NULL ends; none: regression */
     const char *metrics[EK_TASK_METRICS_MAX]; /* all that are computed; NULL ends */
-    const char *reported;    /* one of metrics */
+    const char *reported;                     /* one of metrics */
 } ek_task;
 
 /* All rows, for --help and tests. */

@@ -51,28 +51,19 @@ void ek_predictions_probs(const ek_predictions *predictions, size_t example, dou
     }
 }
 
-static int descending(const void *a, const void *b)
-{
-    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    return (x < y) - (x > y);
-}
-
-/* The most tokens that batch_size examples of a set can have; 0 without memory to sort. */
+/* The most tokens that batch_size examples of a set can have: lengths from the longest down, so it
+ * needs no memory and ends after batch_size examples. */
 static int64_t largest_batch(const ek_token_set *set, int32_t batch_size)
 {
-    int32_t *lengths = ek_calloc(set->count, sizeof *lengths);
-    if (!lengths) {
-        return 0;
+    int64_t tokens = 0, left = batch_size;
+    for (int32_t length = set->max_length; length > 0 && left > 0; length--) {
+        for (size_t i = 0; i < set->count && left > 0; i++) {
+            if (set->examples[i].length == length) {
+                tokens += length;
+                left--;
+            }
+        }
     }
-    for (size_t i = 0; i < set->count; i++) {
-        lengths[i] = set->examples[i].length;
-    }
-    qsort(lengths, set->count, sizeof *lengths, descending);
-    int64_t tokens = 0;
-    for (size_t i = 0; i < set->count && i < (size_t)batch_size; i++) {
-        tokens += lengths[i];
-    }
-    ek_free(lengths);
     return tokens;
 }
 
@@ -91,9 +82,6 @@ void ek_workspace_plan(ek_workspace *workspace, ek_arena *arena, const ek_model_
             continue;
         }
         int64_t largest = largest_batch(sets[i], batch_size);
-        if (largest == 0) { /* no memory to sort: the bound that needs none */
-            largest = (int64_t)sets[i]->max_length * batch_size;
-        }
         tokens = largest > tokens ? largest : tokens;
         if (sets[i]->max_length > limits.max_length) {
             limits.max_length = sets[i]->max_length;

@@ -21,9 +21,9 @@
 
 typedef struct {
     char *group, *recipe;
-    char *settings_json;    /* object: what this group sets, resolved */
-    ek_summary summary;     /* of the done runs */
-    size_t unfinished;      /* queued, running, interrupted, crashed */
+    char *settings_json; /* object: what this group sets, resolved */
+    ek_summary summary;  /* of the done runs */
+    size_t unfinished;   /* queued, running, interrupted, crashed */
 } ek_group_row;
 
 typedef struct {
@@ -39,9 +39,9 @@ ek_status ek_group_table_load(ek_group_table *table, ek_store *store, ek_error *
 void ek_group_table_free(ek_group_table *table);
 
 typedef struct {
-    bool color;   /* ANSI */
-    bool ascii;   /* no box drawing, no other non-ASCII characters */
-    int width;    /* of the terminal; 0: unlimited */
+    bool color; /* ANSI */
+    bool ascii; /* no box drawing, no other non-ASCII characters */
+    int width;  /* of the terminal; 0: unlimited */
 } ek_table_style;
 void ek_group_table_text(const ek_group_table *table, ek_buf *out, const ek_table_style *style);
 void ek_group_table_csv(const ek_group_table *table, ek_buf *out);

@@ -24,30 +24,30 @@
 
 /* Settings of a study that are neither data (ek_source) nor recipe: an option table like them. */
 typedef struct {
-    char *model;         /* directory */
-    char *recipe;        /* "devlin,stable": built-in names, one arm each */
-    char *seeds;         /* "1..25": all five seeds alike (split_seed stays 1 unless given) */
+    char *model;  /* directory */
+    char *recipe; /* "devlin,stable": built-in names, one arm each */
+    char *seeds;  /* "1..25": all five seeds alike (split_seed stays 1 unless given) */
     char *init_seed, *order_seed, *dropout_seed; /* lists: a product of those given */
-    int64_t subset_seed, split_seed; /* -1 for subset_seed: follows the run's seed */
+    int64_t subset_seed, split_seed;             /* -1 for subset_seed: follows the run's seed */
 } ek_study_options;
 extern const ek_option_table ek_study_option_table;
 
 typedef struct {
-    char *group;         /* unique: "devlin", "devlin learning_rate=3e-05", or the study file's name */
-    char *recipe_name;   /* built-in recipe it starts from */
-    ek_settings settings; /* what this arm sets on top of the recipe and the study */
-    ek_recipe recipe;    /* resolved */
+    char *group; /* unique: "devlin", "devlin learning_rate=3e-05", or the study file's name */
+    char *recipe_name;         /* built-in recipe it starts from */
+    ek_settings settings;      /* what this arm sets on top of the recipe and the study */
+    ek_recipe recipe;          /* resolved */
     ek_option_origin *origins; /* [ek_recipe_options.count] */
 } ek_arm;
 
 typedef struct {
     uint32_t arm;
-    uint32_t seed;       /* the number users know the run by (of a product: the init seed) */
+    uint32_t seed; /* the number users know the run by (of a product: the init seed) */
     ek_seeds seeds;
 } ek_planned_run;
 
 typedef struct {
-    char *name;          /* "study:" of the file, else the folder's name or "study" */
+    char *name; /* "study:" of the file, else the folder's name or "study" */
     ek_study_options options;
     ek_source source;
     ek_arm *arms;

@@ -24,21 +24,29 @@ typedef struct ek_store ek_store;
 
 enum { EK_STORE_SCHEMA = 1 };
 
-typedef enum { EK_RUN_QUEUED, EK_RUN_RUNNING, EK_RUN_DONE, EK_RUN_CRASHED, EK_RUN_INTERRUPTED
+typedef enum {
+    EK_RUN_QUEUED,
+    EK_RUN_RUNNING,
+    EK_RUN_DONE,
+    EK_RUN_CRASHED,
+    EK_RUN_INTERRUPTED
 } ek_run_status;
 const char *ek_run_status_name(ek_run_status status);
 
 /* Facts about the data and the model that every run of a study shares. */
 typedef struct {
     char model_hash[65], data_hash[65];
-    char *task;                 /* name, or "classification" / "regression" */
+    char *task; /* name, or "classification" / "regression" */
     const char *reported;
-    const char *split;          /* "validation" */
+    const char *split; /* "validation" */
     double baseline;
     int32_t label_count;
     char **label_names;
     size_t train_count, validation_count;
     char *notes;
+    /* [validation_count] the true labels (-1: none) or scores, borrowed; NULL when read back. */
+    const int32_t *labels;
+    const double *scores;
 } ek_study_facts;
 void ek_study_facts_free(ek_study_facts *facts);
 
@@ -59,16 +67,15 @@ ek_status ek_store_register(ek_store *store, const ek_spec *spec, const ek_study
 
 /* Facts of a stored study. Strings belong to the caller (ek_study_facts_free). */
 ek_status ek_store_facts(ek_store *store, ek_study_facts *facts, ek_error *err);
-ek_status ek_store_study_yaml(ek_store *store, ek_buf *out, ek_error *err);
 
 typedef struct {
-    int64_t id;            /* the number in "run" of --json, and in STUDY:RUN */
+    int64_t id; /* the number in "run" of --json, and in STUDY:RUN */
     char *group, *recipe;
     uint32_t seed;
     ek_seeds seeds;
     ek_run_status status;
-    ek_outcome outcome;    /* meaningful when done */
-    double score;          /* NaN unless done */
+    ek_outcome outcome; /* meaningful when done */
+    double score;       /* NaN unless done */
     double best_score;
     int64_t best_step, total_steps;
     char weights_hash[65]; /* "" unless done */
@@ -77,6 +84,16 @@ typedef struct {
 /* All runs by id. *out by ek_run_rows_free. */
 ek_status ek_store_runs(ek_store *store, ek_run_row **out, size_t *count, ek_error *err);
 void ek_run_rows_free(ek_run_row *rows, size_t count);
+/* What a stored run was made from, as settings that ek_spec_build turns into exactly that one run.
+ */
+ek_status ek_store_run_settings(ek_store *store, int64_t id, ek_settings *settings, ek_error *err);
+/* The resolved settings of a group as a JSON object, and one of its values (NULL: no such key). */
+ek_status ek_store_group_settings(ek_store *store, const char *group, ek_buf *json, ek_error *err);
+ek_status ek_store_group_value(ek_store *store, const char *group, const char *key, ek_buf *value,
+                               ek_error *err);
+/* Records how and where this invocation runs. */
+ek_status ek_store_environment(ek_store *store, const char *isa, int jobs, int threads,
+                               ek_error *err);
 /* The id of a planned run of the registered spec. */
 ek_status ek_store_run_id(ek_store *store, const ek_spec *spec, size_t planned, int64_t *id,
                           ek_run_status *status, ek_error *err);
@@ -93,8 +110,8 @@ ek_status ek_store_run_started(ek_store *store, int64_t id, ek_error *err);
 ek_status ek_store_run_finished(ek_store *store, int64_t id, const ek_run_result *result,
                                 const ek_metric_row *metrics, size_t metric_count, ek_error *err);
 /* status crashed or interrupted, with a reason. */
-ek_status ek_store_run_ended(ek_store *store, int64_t id, ek_run_status status,
-                             const char *reason, ek_error *err);
+ek_status ek_store_run_ended(ek_store *store, int64_t id, ek_run_status status, const char *reason,
+                             ek_error *err);
 
 /* Calls visit for every metric whose name matches glob (NULL: all), by run id, name, step. */
 typedef struct {

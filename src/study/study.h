@@ -22,17 +22,17 @@
 /* What a study needs in memory, loaded and checked once. Token sets are shared by all arms that
  * tokenise alike. */
 typedef struct {
-    const ek_spec *spec;       /* borrowed, must outlive it */
+    const ek_spec *spec; /* borrowed, must outlive it */
     ek_model model;
     ek_tokenizer *tokenizer;
     ek_dataset data;
     double baseline;
     int32_t majority_label;
-    struct ek_arm_tokens {     /* [spec->arm_count], entries may share sets */
+    struct ek_arm_tokens { /* [spec->arm_count], entries may share sets */
         const ek_token_set *train, *validation, *validation_2;
-    } *arm_tokens;
+    } * arm_tokens;
     ek_study_facts facts;
-    void *storage;             /* private: the distinct token sets */
+    void *storage; /* private: the distinct token sets */
 } ek_study_inputs;
 
 ek_status ek_study_load(ek_study_inputs *inputs, const ek_spec *spec, ek_error *err);
@@ -42,14 +42,14 @@ void ek_study_run_input(const ek_study_inputs *inputs, size_t planned, ek_run_in
 
 typedef struct {
     size_t total, done, failed, diverged, crashed, running;
-    const ek_run_row *last;    /* the run that just finished, or NULL */
-    double eta_seconds;        /* NaN while unknown */
-    double fraction;           /* of all steps of all runs */
+    const ek_run_row *last; /* the run that just finished, or NULL */
+    double eta_seconds;     /* NaN while unknown */
+    double fraction;        /* of all steps of all runs */
 } ek_study_progress;
 
 typedef struct {
-    int jobs;                  /* 0: one a core */
-    int threads;               /* of each worker; 0: 1 */
+    int jobs;    /* 0: one a core */
+    int threads; /* of each worker; 0: 1 */
     /* Called about twice a second and after every run, in the coordinator. */
     void (*progress)(void *user, const ek_study_progress *progress);
     void *user;

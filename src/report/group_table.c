@@ -272,14 +272,14 @@ void ek_group_table_csv(const ek_group_table *table, ek_buf *out)
     }
 }
 
-static void json_string(ek_buf *out, const char *key, const char *value)
+static void put_string(ek_buf *out, const char *key, const char *value)
 {
     ek_buf_printf(out, "\"%s\":", key);
     ek_buf_json_string(out, value, strlen(value));
     ek_buf_putc(out, ',');
 }
 
-static void json_number(ek_buf *out, const char *key, double value)
+static void put_number(ek_buf *out, const char *key, double value)
 {
     ek_buf_printf(out, ",\"%s\":", key);
     ek_buf_json_double(out, value);
@@ -289,14 +289,14 @@ static void json_group(ek_buf *out, const ek_group_row *row)
 {
     const ek_summary *s = &row->summary;
     ek_buf_putc(out, '{');
-    json_string(out, "group", row->group);
-    json_string(out, "recipe", row->recipe);
+    put_string(out, "group", row->group);
+    put_string(out, "recipe", row->recipe);
     ek_buf_printf(out,
                   "\"settings\":%s,\"n\":%zu,\"failed\":%zu,\"diverged\":%zu,"
                   "\"unfinished\":%zu",
                   row->settings_json, s->n, s->failed, s->diverged, row->unfinished);
     for (size_t i = 0; i < NUMBERS; i++) {
-        json_number(out, numbers[i].name, number_of(s, i));
+        put_number(out, numbers[i].name, number_of(s, i));
     }
     ek_buf_putc(out, '}');
 }
@@ -305,20 +305,20 @@ static void json_run(ek_buf *out, const ek_run_row *run)
 {
     bool done = run->status == EK_RUN_DONE;
     ek_buf_printf(out, "{\"run\":%lld,", (long long)run->id);
-    json_string(out, "group", run->group);
-    json_string(out, "recipe", run->recipe);
+    put_string(out, "group", run->group);
+    put_string(out, "recipe", run->recipe);
     ek_buf_printf(out,
                   "\"seed\":%u,\"seeds\":{\"init\":%u,\"order\":%u,\"dropout\":%u,"
                   "\"subset\":%u,\"split\":%u},",
                   run->seed, run->seeds.init, run->seeds.order, run->seeds.dropout,
                   run->seeds.subset, run->seeds.split);
     ek_buf_printf(out, "\"status\":\"%s\"", ek_run_status_name(run->status));
-    json_number(out, "score", run->score);
+    put_number(out, "score", run->score);
     if (done) {
-        json_number(out, "best_score", run->best_score);
+        put_number(out, "best_score", run->best_score);
         ek_buf_printf(out, ",\"best_step\":%lld,\"total_steps\":%lld", (long long)run->best_step,
                       (long long)run->total_steps);
-        json_number(out, "seconds", run->seconds);
+        put_number(out, "seconds", run->seconds);
         ek_buf_printf(out, ",\"outcome\":\"%s\",\"weights_hash\":\"%s\"}",
                       ek_outcome_name(run->outcome), run->weights_hash);
     } else {
@@ -329,12 +329,12 @@ static void json_run(ek_buf *out, const ek_run_row *run)
 void ek_group_table_json(const ek_group_table *table, ek_buf *out)
 {
     ek_buf_putc(out, '{');
-    json_string(out, "task", table->facts.task);
-    json_string(out, "metric", table->facts.reported);
-    json_string(out, "split", table->facts.split);
-    json_string(out, "checkpoint", table->checkpoint);
-    json_string(out, "model_hash", table->facts.model_hash);
-    json_string(out, "data_hash", table->facts.data_hash);
+    put_string(out, "task", table->facts.task);
+    put_string(out, "metric", table->facts.reported);
+    put_string(out, "split", table->facts.split);
+    put_string(out, "checkpoint", table->checkpoint);
+    put_string(out, "model_hash", table->facts.model_hash);
+    put_string(out, "data_hash", table->facts.data_hash);
     ek_buf_puts(out, "\"baseline\":");
     ek_buf_json_double(out, table->facts.baseline);
     ek_buf_puts(out, ",\"groups\":[");

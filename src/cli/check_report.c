@@ -1,0 +1,282 @@
+#include "cli/check_report.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/cpu.h"
+#include "base/mem.h"
+
+/* Facts in one form; text and JSON are written from it. */
+struct facts {
+    size_t counts[2][1000]; /* examples of each class in training and validation */
+    int32_t lengths[5];     /* min, median, 90 %, 99 %, max */
+    size_t duplicates;
+    double seconds_per_step, seconds_all;
+    int64_t steps_all;
+    size_t bytes_run, bytes_all;
+    int jobs;
+};
+
+static int ascending(const void *a, const void *b)
+{
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static ek_status measure_lengths(struct facts *facts, const ek_token_set *set, ek_error *err)
+{
+    static const double quantiles[5] = {0, 0.5, 0.9, 0.99, 1};
+    int32_t *lengths = ek_calloc(set->count, sizeof *lengths);
+    if (!lengths) {
+        return ek_error_set(err, EK_E_MEMORY, "no memory for %zu lengths", set->count);
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        lengths[i] = set->examples[i].length;
+    }
+    qsort(lengths, set->count, sizeof *lengths, ascending);
+    for (int q = 0; q < 5; q++) {
+        facts->lengths[q] = lengths[(size_t)(quantiles[q] * (double)(set->count - 1))];
+    }
+    ek_free(lengths);
+    return EK_OK;
+}
+
+/* Three steps of the first run, timed; then the run is told to stop. */
+struct timing {
+    double first, last;
+    int64_t steps;
+};
+
+static void on_step(void *user, int64_t step, int64_t total)
+{
+    struct timing *timing = user;
+    (void)total;
+    timing->last = ek_clock_seconds();
+    if (step == 1) {
+        timing->first = timing->last; /* the first step warms caches: not counted */
+    }
+    timing->steps = step;
+}
+
+static bool enough(void *user)
+{
+    const struct timing *timing = user;
+    return timing->steps >= 4 || timing->last - timing->first > 2 || ek_study_interrupted();
+}
+
+static ek_status measure_time(struct facts *facts, const ek_study_inputs *inputs, ek_error *err)
+{
+    ek_run_input input;
+    ek_run_result result;
+    ek_compute *compute;
+    struct timing timing = {0};
+    ek_run_sink sink = {.user = &timing, .progress = on_step, .stop = enough};
+    ek_error stopped;
+    ek_study_run_input(inputs, 0, &input);
+    EK_TRY(ek_compute_new(&compute, 1, err));
+    ek_status status = ek_run_execute(&result, &input, compute, &sink, &stopped);
+    ek_compute_free(compute);
+    if (status == EK_OK) {
+        ek_run_result_free(&result);
+    } else if (status != EK_E_INTERRUPTED) {
+        *err = stopped;
+        return status;
+    }
+    facts->seconds_per_step =
+        timing.steps > 1 ? (timing.last - timing.first) / (double)(timing.steps - 1) : (double)NAN;
+    return EK_OK;
+}
+
+static ek_status collect(struct facts *facts, const ek_cli *cli, const ek_study_inputs *inputs,
+                         ek_error *err)
+{
+    const ek_spec *spec = inputs->spec;
+    const ek_dataset *data = &inputs->data;
+    for (int s = 0; s < 2; s++) {
+        const ek_split *split = &data->split[s];
+        for (size_t i = 0; i < split->count && data->problem == EK_PROBLEM_CLASSIFICATION; i++) {
+            facts->counts[s][split->examples[i].label]++;
+        }
+    }
+    facts->duplicates = ek_dataset_duplicates(data);
+    EK_TRY(measure_lengths(facts, inputs->arm_tokens[0].train, err));
+    EK_TRY(measure_time(facts, inputs, err));
+    facts->jobs = cli->jobs > 0 ? (int)cli->jobs : ek_cpu_count();
+    if ((size_t)facts->jobs > spec->run_count) {
+        facts->jobs = (int)spec->run_count;
+    }
+    for (size_t r = 0; r < spec->run_count; r++) {
+        ek_run_input input;
+        ek_schedule schedule;
+        ek_study_run_input(inputs, r, &input);
+        int64_t wanted = input.recipe->train_examples, count = (int64_t)input.train->count;
+        EK_TRY(ek_schedule_init(&schedule, input.recipe,
+                                wanted > 0 && wanted < count ? wanted : count, err));
+        facts->steps_all += schedule.total_steps;
+        size_t bytes = ek_run_bytes(&input) + ek_compute_bytes(1);
+        facts->bytes_run = bytes > facts->bytes_run ? bytes : facts->bytes_run;
+    }
+    facts->bytes_all =
+        facts->bytes_run * (size_t)facts->jobs + inputs->model.params.total_count * sizeof(float);
+    facts->seconds_all = facts->seconds_per_step * (double)facts->steps_all / facts->jobs;
+    return EK_OK;
+}
+
+/* ---- text ------------------------------------------------------------------------------------ */
+
+static void text_labels(const struct facts *facts, const ek_dataset *data, ek_buf *out)
+{
+    if (data->problem == EK_PROBLEM_REGRESSION) {
+        return;
+    }
+    ek_buf_puts(out, "labels (head row: word, training, validation):\n");
+    for (size_t i = 0; i < data->label_count && i < 30; i++) {
+        ek_buf_printf(out, "  %3zu: %-30.60s %8zu %8zu\n", i, data->label_names[i],
+                      facts->counts[0][i], facts->counts[1][i]);
+    }
+    if (data->label_count > 30) {
+        ek_buf_printf(out, "  ... %zu classes in all\n", data->label_count);
+    }
+}
+
+static void text_data(const struct facts *facts, const ek_study_inputs *inputs, ek_buf *out)
+{
+    const ek_dataset *data = &inputs->data;
+    const ek_split *train = &data->split[EK_SPLIT_TRAIN];
+    const ek_split *validation = &data->split[EK_SPLIT_VALIDATION];
+    const ek_token_set *tokens = inputs->arm_tokens[0].train;
+    ek_buf_printf(out, "task: %s, %s; reported metric: %s\n", inputs->facts.task,
+                  data->problem == EK_PROBLEM_REGRESSION ? "regression" : "classification",
+                  data->reported);
+    ek_buf_printf(out, "columns: text '%s'%s%s%s, label '%s'\n", data->text_column,
+                  data->has_pairs ? ", pair '" : "", data->has_pairs ? data->pair_column : "",
+                  data->has_pairs ? "'" : "", data->label_column);
+    ek_buf_puts(out, data->notes);
+    ek_buf_printf(out, "examples: %zu training, %zu validation%s\n", train->count,
+                  validation->count,
+                  data->validation_drawn ? " (drawn from the training file)" : "");
+    text_labels(facts, data, out);
+    if (data->problem == EK_PROBLEM_CLASSIFICATION) {
+        ek_buf_printf(out, "majority baseline: %.1f %% %s (always '%s')\n", 100 * inputs->baseline,
+                      data->reported, data->label_names[inputs->majority_label]);
+    } else {
+        ek_buf_printf(out, "baseline: %s 0 (a constant prediction)\n", data->reported);
+    }
+    ek_buf_printf(out,
+                  "tokens of a training example: min %d, median %d, 90 %% %d, 99 %% %d, "
+                  "max %d\n",
+                  facts->lengths[0], facts->lengths[1], facts->lengths[2], facts->lengths[3],
+                  facts->lengths[4]);
+    ek_buf_printf(out, "cut at max_seq_length: %zu (%.1f %%); unknown tokens: %.2f %%\n",
+                  tokens->truncated_count,
+                  100.0 * (double)tokens->truncated_count / (double)tokens->count,
+                  100.0 * (double)tokens->unknown_count / (double)tokens->token_count);
+    ek_buf_printf(out,
+                  "empty texts: %zu training, %zu validation; validation texts that also stand "
+                  "in training: %zu\n",
+                  train->empty_count, validation->empty_count, facts->duplicates);
+}
+
+static void text_plan(const struct facts *facts, const ek_study_inputs *inputs, ek_buf *out)
+{
+    const ek_spec *spec = inputs->spec;
+    const ek_model_config *config = &inputs->model.config;
+    char each[32], whole[32];
+    ek_buf_printf(out, "model: %s, %s, %d layers, hidden %d, %.1f M parameters\n",
+                  spec->options.model, config->model_type, config->num_hidden_layers,
+                  config->hidden_size, (double)inputs->model.params.total_count / 1e6);
+    ek_buf_puts(out, "groups:\n");
+    for (size_t a = 0; a < spec->arm_count; a++) {
+        const ek_recipe *r = &spec->arms[a].recipe;
+        ek_buf_printf(out, "  %s: %g epochs, batch %lld, peak rate %g, bias correction %s\n",
+                      spec->arms[a].group, r->num_train_epochs, (long long)r->batch_size,
+                      r->learning_rate, r->bias_correction ? "on" : "off");
+    }
+    ek_buf_printf(out, "runs: %zu, %lld steps in all\n", spec->run_count,
+                  (long long)facts->steps_all);
+    ek_buf_printf(out, "memory: %.0f MB a run, %.0f MB for %d worker%s\n",
+                  (double)facts->bytes_run / 1e6, (double)facts->bytes_all / 1e6, facts->jobs,
+                  facts->jobs == 1 ? "" : "s");
+    if (!isnan(facts->seconds_all)) {
+        snprintf(each, sizeof each, "%.0f ms", 1000 * facts->seconds_per_step);
+        ek_buf_printf(out,
+                      "time: about %s for training (%s a step measured on one core; evaluation "
+                      "comes on top)\n",
+                      ek_format_duration(whole, facts->seconds_all), each);
+    }
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------ */
+
+static void json_text(ek_buf *out, const char *key, const char *value)
+{
+    ek_buf_printf(out, "\"%s\":", key);
+    ek_buf_json_string(out, value, strlen(value));
+    ek_buf_putc(out, ',');
+}
+
+static void write_json(const struct facts *facts, const ek_study_inputs *inputs, ek_buf *out)
+{
+    const ek_dataset *data = &inputs->data;
+    const ek_token_set *tokens = inputs->arm_tokens[0].train;
+    ek_buf_putc(out, '{');
+    json_text(out, "task", inputs->facts.task);
+    json_text(out, "metric", data->reported);
+    json_text(out, "text_column", data->text_column);
+    json_text(out, "pair_column", data->has_pairs ? data->pair_column : "");
+    json_text(out, "label_column", data->label_column);
+    json_text(out, "notes", data->notes);
+    ek_buf_puts(out, "\"labels\":[");
+    for (size_t i = 0; i < data->label_count; i++) {
+        ek_buf_puts(out, i ? ",{" : "{");
+        json_text(out, "name", data->label_names[i]);
+        ek_buf_printf(out, "\"train\":%zu,\"validation\":%zu}", facts->counts[0][i],
+                      facts->counts[1][i]);
+    }
+    ek_buf_puts(out, "],\"baseline\":");
+    ek_buf_json_double(out, inputs->baseline);
+    ek_buf_printf(out,
+                  ",\"train_examples\":%zu,\"validation_examples\":%zu,"
+                  "\"validation_drawn\":%s",
+                  data->split[EK_SPLIT_TRAIN].count, data->split[EK_SPLIT_VALIDATION].count,
+                  data->validation_drawn ? "true" : "false");
+    ek_buf_printf(out, ",\"lengths\":{\"min\":%d,\"median\":%d,\"p90\":%d,\"p99\":%d,\"max\":%d}",
+                  facts->lengths[0], facts->lengths[1], facts->lengths[2], facts->lengths[3],
+                  facts->lengths[4]);
+    ek_buf_printf(out,
+                  ",\"truncated\":%zu,\"unknown_tokens\":%zu,\"tokens\":%zu,\"empty\":%zu,"
+                  "\"duplicates\":%zu",
+                  tokens->truncated_count, tokens->unknown_count, tokens->token_count,
+                  data->split[EK_SPLIT_TRAIN].empty_count, facts->duplicates);
+    ek_buf_printf(out,
+                  ",\"runs\":%zu,\"steps\":%lld,\"bytes_run\":%zu,\"bytes_all\":%zu,"
+                  "\"seconds_per_step\":",
+                  inputs->spec->run_count, (long long)facts->steps_all, facts->bytes_run,
+                  facts->bytes_all);
+    ek_buf_json_double(out, facts->seconds_per_step);
+    ek_buf_puts(out, "}\n");
+}
+
+ek_status ek_check_report(const ek_cli *cli, const ek_study_inputs *inputs, ek_error *err)
+{
+    struct facts *facts = ek_calloc(1, sizeof *facts);
+    ek_buf out = {0};
+    if (!facts) {
+        return ek_error_set(err, EK_E_MEMORY, "no memory for the report");
+    }
+    ek_status status = collect(facts, cli, inputs, err);
+    if (status == EK_OK) {
+        if (cli->json) {
+            write_json(facts, inputs, &out);
+        } else {
+            text_data(facts, inputs, &out);
+            text_plan(facts, inputs, &out);
+        }
+        status = ek_cli_print(&out, err);
+    }
+    ek_buf_deinit(&out);
+    ek_free(facts);
+    return status;
+}

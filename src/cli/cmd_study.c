@@ -1,0 +1,188 @@
+/* study, status, metrics: many runs and what the store knows of them. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "cli/check_report.h"
+#include "cli/cli.h"
+#include "cli/progress.h"
+#include "report/group_table.h"
+#include "study/study.h"
+
+static ek_status print_table(const ek_cli *cli, ek_store *store, ek_error *err)
+{
+    ek_group_table table;
+    ek_buf out = {0};
+    EK_TRY(ek_group_table_load(&table, store, err));
+    ek_table_style style = ek_progress_style();
+    if (cli->json) {
+        ek_group_table_json(&table, &out);
+    } else if (cli->csv) {
+        ek_group_table_csv(&table, &out);
+    } else {
+        ek_group_table_text(&table, &out, &style);
+    }
+    ek_status status = ek_cli_print(&out, err);
+    ek_buf_deinit(&out);
+    ek_group_table_free(&table);
+    return status;
+}
+
+static ek_status print_stored(const ek_cli *cli, const char *dir, ek_error *err)
+{
+    ek_store *store;
+    EK_TRY(ek_store_open_read(&store, dir, err));
+    ek_status status = print_table(cli, store, err);
+    ek_store_close(store);
+    return status;
+}
+
+ek_status ek_cmd_study(ek_cli *cli, ek_error *err)
+{
+    ek_spec spec;
+    ek_study_inputs inputs;
+    EK_TRY(
+        ek_spec_build(&spec, cli->argument_count ? cli->arguments[0] : NULL, &cli->settings, err));
+    const char *dir = cli->output ? cli->output : spec.name;
+    ek_status status = ek_study_load(&inputs, &spec, err);
+    if (status == EK_OK && cli->dry_run) {
+        status = ek_check_report(cli, &inputs, err);
+        ek_study_unload(&inputs);
+    } else if (status == EK_OK) {
+        if (inputs.data.notes[0]) {
+            ek_progress_say("%.*s", (int)strlen(inputs.data.notes) - 1, inputs.data.notes);
+        }
+        ek_progress_say("%zu runs: %zu group%s x %zu; the store is %s/store.db", spec.run_count,
+                        spec.arm_count, spec.arm_count == 1 ? "" : "s",
+                        spec.run_count / spec.arm_count, dir);
+        ek_study_control control = {.jobs = (int)cli->jobs,
+                                    .threads = ek_cli_threads(cli, 1),
+                                    .progress = ek_progress_study};
+        status = ek_study_run(&inputs, dir, &control, err);
+        ek_study_unload(&inputs);
+        if (status == EK_OK || status == EK_E_UNFINISHED) {
+            ek_status printed = print_stored(cli, dir, status == EK_OK ? err : &(ek_error){0});
+            status = status == EK_OK ? printed : status;
+        }
+    }
+    ek_spec_free(&spec);
+    return status;
+}
+
+/* ---- status ---------------------------------------------------------------------------------- */
+
+static ek_status show_status(const ek_cli *cli, const char *dir, bool *active, ek_error *err)
+{
+    ek_store *store;
+    ek_run_row *runs;
+    size_t count, states[EK_RUN_INTERRUPTED + 1] = {0};
+    EK_TRY(ek_store_open_read(&store, dir, err));
+    ek_status status = ek_store_runs(store, &runs, &count, err);
+    if (status == EK_OK) {
+        for (size_t i = 0; i < count; i++) {
+            states[runs[i].status]++;
+        }
+        *active = states[EK_RUN_RUNNING] > 0;
+        if (!cli->json && !cli->csv) {
+            ek_buf out = {0};
+            ek_buf_printf(&out, " %zu runs:", count);
+            for (int s = 0; s <= EK_RUN_INTERRUPTED; s++) {
+                if (states[s] > 0) {
+                    ek_buf_printf(&out, " %zu %s", states[s], ek_run_status_name((ek_run_status)s));
+                }
+            }
+            ek_buf_puts(&out, "\n");
+            for (size_t i = 0; i < count; i++) {
+                if (runs[i].status == EK_RUN_RUNNING) {
+                    ek_buf_printf(&out, "   running: %s seed %u (run %lld)\n", runs[i].group,
+                                  runs[i].seed, (long long)runs[i].id);
+                }
+            }
+            status = ek_cli_print(&out, err);
+            ek_buf_deinit(&out);
+        }
+        ek_run_rows_free(runs, count);
+    }
+    if (status == EK_OK) {
+        status = print_table(cli, store, err);
+    }
+    ek_store_close(store);
+    return status;
+}
+
+ek_status ek_cmd_status(ek_cli *cli, ek_error *err)
+{
+    bool active = false;
+    EK_TRY(show_status(cli, cli->arguments[0], &active, err));
+    while (cli->watch && active && !ek_study_interrupted()) {
+        sleep(2);
+        EK_TRY(show_status(cli, cli->arguments[0], &active, err));
+    }
+    return EK_OK;
+}
+
+/* ---- metrics --------------------------------------------------------------------------------- */
+
+struct printing {
+    ek_buf out;
+    bool json;
+    size_t count;
+};
+
+static const char *kind_of(double value)
+{
+    return isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+}
+
+static void print_metric(void *user, const ek_metric_record *record)
+{
+    struct printing *printing = user;
+    ek_buf *out = &printing->out;
+    char text[32];
+    bool finite = isfinite(record->value);
+    if (printing->json) {
+        ek_buf_printf(out, "%s\n{\"run\":%lld,\"group\":", printing->count++ ? "," : "",
+                      (long long)record->run);
+        ek_buf_json_string(out, record->group, strlen(record->group));
+        ek_buf_puts(out, ",\"recipe\":");
+        ek_buf_json_string(out, record->recipe, strlen(record->recipe));
+        ek_buf_printf(out, ",\"seed\":%u,\"step\":%lld,\"name\":", record->seed,
+                      (long long)record->step);
+        ek_buf_json_string(out, record->name, strlen(record->name));
+        ek_buf_puts(out, ",\"value\":");
+        ek_buf_json_double(out, record->value);
+        if (!finite) {
+            ek_buf_printf(out, ",\"kind\":\"%s\"", kind_of(record->value));
+        }
+        ek_buf_putc(out, '}');
+        return;
+    }
+    ek_buf_printf(out, "%lld,", (long long)record->run);
+    ek_buf_csv_field(out, record->group);
+    ek_buf_putc(out, ',');
+    ek_buf_csv_field(out, record->recipe);
+    ek_buf_printf(out, ",%u,%lld,", record->seed, (long long)record->step);
+    ek_buf_csv_field(out, record->name);
+    ek_buf_printf(out, ",%s\n",
+                  finite ? ek_format_double(text, record->value) : kind_of(record->value));
+}
+
+ek_status ek_cmd_metrics(ek_cli *cli, ek_error *err)
+{
+    ek_store *store;
+    struct printing printing = {.json = cli->json};
+    EK_TRY(ek_store_open_read(&store, cli->arguments[0], err));
+    ek_buf_puts(&printing.out, cli->json ? "[" : "run,group,recipe,seed,step,name,value\n");
+    ek_status status = ek_store_metrics(store, cli->name, print_metric, &printing, err);
+    if (cli->json) {
+        ek_buf_puts(&printing.out, "]\n");
+    }
+    if (status == EK_OK) {
+        status = ek_cli_print(&printing.out, err);
+    }
+    ek_buf_deinit(&printing.out);
+    ek_store_close(store);
+    return status;
+}

@@ -1,0 +1,229 @@
+/* evenkeel: the command line. Finds the verb, parses, runs it, prints its error, exits.
+ *
+ * This is the only room that prints and exits; everything below returns an ek_status.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/progress.h"
+#include "study/study.h"
+
+#define RUN_OPTIONS "@study @data @recipe dry_run json csv "
+
+static const ek_verb verbs[] = {
+    {"check", "what the model, the data and the recipe are; trains nothing", "[FILE]", 0, 1,
+     RUN_OPTIONS "jobs threads",
+     "evenkeel check --model DIR --train-file reviews.csv\n"
+     "evenkeel check --model DIR --task rte --data glue --recipe devlin,stable",
+     "Shows columns, labels and their counts, the majority baseline, token lengths, how much is "
+     "cut\n"
+     "or unknown, duplicates between training and validation, steps, memory and time.",
+     ek_cmd_check},
+    {"train", "one run; -o DIR keeps the model", "", 0, 0, RUN_OPTIONS "threads output force run",
+     "evenkeel train --model DIR --train-file reviews.csv -o my-model\n"
+     "evenkeel train --model DIR --task rte --data glue --recipe stable --seed 3\n"
+     "evenkeel train --run my-study:best -o my-model",
+     "The model is kept in Hugging Face's layout beside store.db. --run STUDY:RUN makes the model "
+     "of\n"
+     "a run of a study again, bit for bit, and checks its hash; RUN is a number, GROUP/SEED, best "
+     "or\n"
+     "median.",
+     ek_cmd_train},
+    {"study", "many runs: recipes x settings x seeds, and their table", "[FILE]", 0, 1,
+     RUN_OPTIONS "jobs threads output",
+     "evenkeel study --model DIR --train-file reviews.csv --recipe devlin,stable --seeds 1..10 -o "
+     "s\n"
+     "evenkeel study rte.yaml -o rte\n"
+     "evenkeel study rte.yaml -o rte --seeds 1..25      # adds seeds; finished runs stay",
+     "Interrupt it whenever you like: the same command continues. More seeds or recipes extend "
+     "the\n"
+     "study; changed values are refused with a diff.",
+     ek_cmd_study},
+    {"status", "what a study is doing", "DIR", 1, 1, "watch json csv",
+     "evenkeel status my-study\nevenkeel status my-study --watch", "", ek_cmd_status},
+    {"metrics", "every logged number of a study or a run", "DIR", 1, 1, "name json csv",
+     "evenkeel metrics my-study --name 'eval_*' --csv\nevenkeel metrics my-study --name train_loss",
+     "Long form: run,group,recipe,seed,step,name,value. Non-finite values are written nan, inf, "
+     "-inf.",
+     ek_cmd_metrics},
+    {"eval", "a model on labelled text", "", 0, 0,
+     "model task data validation_file text_column pair_column label_column metric max_seq_length "
+     "truncation segment_ids batch_size input threads json",
+     "evenkeel eval --model my-model --task rte --data glue --json\n"
+     "evenkeel eval --model my-model --input held-out.csv",
+     "", ek_cmd_eval},
+    {"predict", "a model on unlabelled text, one JSON line a text", "", 0, 0,
+     "model text_column pair_column max_seq_length truncation segment_ids batch_size input threads",
+     "evenkeel predict --model my-model --input new.csv > predictions.jsonl\n"
+     "echo '{\"text\": \"a fine film\"}' | evenkeel predict --model my-model",
+     "Writes {\"label\": .., \"logits\": [..], \"probs\": [..]} in the order of the input.",
+     ek_cmd_predict},
+    {"verify", "rerun one seed of a study and compare the hash of its weights", "DIR", 1, 1,
+     "run threads json", "evenkeel verify my-study\nevenkeel verify my-study --run stable/3",
+     "Exit code 0: the same bits; 1: different.", ek_cmd_verify},
+    {"tokenize", "text to token ids, JSON lines in and out", "", 0, 0,
+     "model input max_seq_length truncation plain_text",
+     "echo '{\"text\": \"Hello\", \"text_pair\": \"world\"}' | evenkeel tokenize --model DIR",
+     "Reads {\"text\": .., \"text_pair\": ..} and writes {\"input_ids\": [..], \"token_type_ids\": "
+     "[..]}.",
+     ek_cmd_tokenize},
+    {"info", "what the checkpoint and tokenizer loaders see", "[MODEL]", 0, 1, "model json",
+     "evenkeel info DIR\nevenkeel info DIR --json", "", ek_cmd_info},
+    {"help", "this list, or the help of a verb", "[VERB]", 0, 1, "", "evenkeel help study", "",
+     ek_cmd_help},
+    {"man", "the manual page, as roff", "", 0, 0, "", "evenkeel man | man -l -", "", ek_cmd_man},
+    {"completions", "shell completions", "SHELL", 1, 1, "",
+     "evenkeel completions bash > ~/.local/share/bash-completion/completions/evenkeel", "",
+     ek_cmd_completions},
+};
+
+const ek_verb *ek_verb_table(size_t *count)
+{
+    *count = sizeof verbs / sizeof *verbs;
+    return verbs;
+}
+
+const ek_verb *ek_verb_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        if (strcmp(verbs[i].name, name) == 0) {
+            return &verbs[i];
+        }
+    }
+    return NULL;
+}
+
+ek_status ek_cli_print(const ek_buf *text, ek_error *err)
+{
+    EK_TRY(ek_buf_status(text, err));
+    ek_progress_clear();
+    if (fwrite(ek_buf_text(text), 1, text->length, stdout) != text->length || fflush(stdout) != 0) {
+        return ek_error_set(err, EK_E_IO, "cannot write the result: %s", strerror(errno));
+    }
+    return EK_OK;
+}
+
+/* The first signal asks for an orderly end, the second Ctrl-C does not wait for it. */
+static void on_signal(int number)
+{
+    if (ek_study_interrupted() && number == SIGINT) {
+        _exit(130);
+    }
+    ek_study_interrupt();
+}
+
+static void install_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGUSR1, SIGHUP};
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        sigaction(numbers[i], &action, NULL);
+    }
+}
+
+static ek_status unknown_verb(const char *name, ek_error *err)
+{
+    enum { COUNT = sizeof verbs / sizeof *verbs };
+    const char *names[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        names[i] = verbs[i].name;
+    }
+    const char *near = ek_nearest(name, names, COUNT);
+    return ek_error_set(err, EK_E_USAGE, "unknown verb '%.40s'%s%s%s; see 'evenkeel help'", name,
+                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+static ek_status print_text(void (*write)(ek_buf *out), ek_error *err)
+{
+    ek_buf out = {0};
+    write(&out);
+    ek_status status = ek_cli_print(&out, err);
+    ek_buf_deinit(&out);
+    return status;
+}
+
+ek_status ek_cmd_man(ek_cli *cli, ek_error *err)
+{
+    (void)cli;
+    return print_text(ek_help_man, err);
+}
+
+ek_status ek_cmd_completions(ek_cli *cli, ek_error *err)
+{
+    ek_buf out = {0};
+    ek_status status = ek_help_completions(cli->arguments[0], &out, err);
+    if (status == EK_OK) {
+        status = ek_cli_print(&out, err);
+    }
+    ek_buf_deinit(&out);
+    return status;
+}
+
+static ek_status print_verb_help(const ek_verb *verb, ek_error *err)
+{
+    ek_buf out = {0};
+    ek_help_verb(verb, &out);
+    ek_status status = ek_cli_print(&out, err);
+    ek_buf_deinit(&out);
+    return status;
+}
+
+ek_status ek_cmd_help(ek_cli *cli, ek_error *err)
+{
+    if (cli->argument_count == 0) {
+        return print_text(ek_help_program, err);
+    }
+    const ek_verb *verb = ek_verb_find(cli->arguments[0]);
+    return verb ? print_verb_help(verb, err) : unknown_verb(cli->arguments[0], err);
+}
+
+static ek_status run_verb(const char *name, int argc, char **argv, ek_error *err)
+{
+    const ek_verb *verb = ek_verb_find(name);
+    ek_cli cli;
+    if (!verb) {
+        return unknown_verb(name, err);
+    }
+    ek_status status = ek_cli_parse(&cli, verb, argc, argv, err);
+    if (status == EK_OK && cli.help) {
+        status = print_verb_help(verb, err);
+    } else if (status == EK_OK) {
+        ek_progress_start(cli.quiet, cli.verbose);
+        status = verb->run(&cli, err);
+    }
+    ek_progress_clear();
+    ek_cli_free(&cli);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    ek_error err = {0};
+    ek_status status;
+    install_signals();
+    if (argc < 2) {
+        ek_buf out = {0};
+        ek_help_program(&out);
+        fputs(ek_buf_text(&out), stderr);
+        ek_buf_deinit(&out);
+        return ek_status_exit_code(EK_E_USAGE);
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
+        status = print_text(ek_help_version, &err);
+    } else if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        status = print_text(ek_help_program, &err);
+    } else {
+        status = run_verb(argv[1], argc - 2, argv + 2, &err);
+    }
+    if (status != EK_OK) {
+        fprintf(stderr, "evenkeel: %s\n", err.message[0] ? err.message : ek_status_text(status));
+    }
+    return ek_status_exit_code(status);
+}

@@ -27,31 +27,34 @@ scripts/fetch.sh "$model" texts >/dev/null
 data=$cache/demo-data
 mkdir -p "$data"
 
-# An Orange .tab file has three header lines: names, types, roles. Keep the names, the two columns
-# we want, and the rows that need no quoting rules.
-if [ ! -s "$data/tweets.tsv" ]; then
-  awk -F '\t' '
-    NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; fields = NF; print "author\ttext"; next }
-    NR <= 3 || NF != fields || $column["Content"] ~ /^"/ { next }
-    { print $column["Author"] "\t" $column["Content"] }
-  ' "$cache/texts/election-tweets-2016.tab" >"$data/tweets.tsv.part"
-  mv "$data/tweets.tsv.part" "$data/tweets.tsv"
-fi
+# An Orange .tab file has three header lines: names, types, roles. Two of the eight Reuters topics,
+# which share much of their vocabulary, become a tab-separated file with a header of our own.
+for split in train test; do
+  if [ ! -s "$data/$split.tsv" ]; then
+    awk -F '\t' '
+      NR == 1 { print "label\ttext"; next }
+      NR > 3 && ($1 == "trade" || $1 == "crude") { print $1 "\t" $2 }
+    ' "$cache/texts/reuters-r8-$split.tab" >"$data/$split.tsv.part"
+    mv "$data/$split.tsv.part" "$data/$split.tsv"
+  fi
+done
 
 study=$cache/demo-study${short:+-short}
-settings=(--model "$cache/$model" --train-file "$data/tweets.tsv" -o "$study")
-[ -n "$short" ] && settings+=(--seeds 1..3)
+settings=(--model "$cache/$model" --train-file "$data/train.tsv"
+  --validation-file "$data/test.tsv")
+seeds=()
+[ -n "$short" ] && seeds=(--seeds 1..3)
 
 say "what evenkeel sees in the data"
-build/release/evenkeel check studies/demo.yaml "${settings[@]:0:4}"
+build/release/evenkeel check studies/demo.yaml "${settings[@]}" "${seeds[@]}"
 say "the study: two recipes, the same seeds; Ctrl-C is safe, the same command continues"
-build/release/evenkeel study studies/demo.yaml "${settings[@]}"
+build/release/evenkeel study studies/demo.yaml "${settings[@]}" "${seeds[@]}" -o "$study"
 
 say "done"
 cat <<EOF
 The store:      $study/store.db
 The same again: scripts/demo.sh          (finished runs are not repeated)
-More seeds:     build/release/evenkeel study studies/demo.yaml ${settings[*]} --seeds 1..20
+More seeds:     build/release/evenkeel study studies/demo.yaml ${settings[*]} -o $study --seeds 1..20
 A model:        build/release/evenkeel train --run $study:median -o my-model
 Your own file:  build/release/evenkeel check --model $cache/$model --train-file FILE.csv
 EOF

@@ -34,4 +34,4 @@ need_packages() {
 
 # What a build needs; README.md says why each is there.
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config libjansson-dev libyaml-dev
-  libutf8proc-dev libsqlite3-dev)
+  libsqlite3-dev)

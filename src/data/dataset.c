@@ -539,6 +539,9 @@ ek_status ek_dataset_load(ek_dataset *data, const ek_source *source, uint32_t sp
     }
     if (status == EK_OK) {
         status = ek__labels_check(data, err);
+        if (status == EK_E_DATA) {
+            ek_error_prefix(err, "%s", task ? source->data : source->train_file);
+        }
     }
     return finish(&loading, status);
 }

@@ -82,9 +82,11 @@ ek_status ek_token_set_build(ek_token_set *set, const ek_tokenizer *tokenizer,
 {
     *set = (ek_token_set){0};
     if (recipe->max_seq_length > config->max_position_embeddings) {
-        return ek_error_set(err, EK_E_USAGE,
-                            "max_seq_length %lld is above the model's max_position_embeddings %d",
-                            (long long)recipe->max_seq_length, config->max_position_embeddings);
+        return ek_error_set(
+            err, EK_E_USAGE,
+            "max_seq_length %lld is above the model's max_position_embeddings %d; lower "
+            "--max-seq-length",
+            (long long)recipe->max_seq_length, config->max_position_embeddings);
     }
     const ek_split *split = &data->split[split_kind];
     ek_encode_options options = ek_encode_default_options((int)recipe->max_seq_length);

@@ -5,6 +5,7 @@
  * go to a thread, and every sum has its own fixed order. */
 #include "kernel/kernel.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,6 +97,8 @@ ek_status ek_compute_reserve_length(ek_compute *compute, int32_t max_length, int
     if (max_length <= compute->max_length && head_size <= compute->head_size) {
         return EK_OK;
     }
+    max_length = max_length > compute->max_length ? max_length : compute->max_length;
+    head_size = head_size > compute->head_size ? head_size : compute->head_size;
     ek_arena plan = ek_arena_measure(), arena;
     lay_out_heads(compute, &plan, compute->threads, max_length, head_size);
     EK_TRY(ek_arena_init(&arena, plan.used_bytes, err));
@@ -107,9 +110,22 @@ ek_status ek_compute_reserve_length(ek_compute *compute, int32_t max_length, int
     return EK_OK;
 }
 
+/* Flush-to-zero would change bits (numerics, rule 8). Threads inherit the mode of their creator. */
+static bool keeps_denormals(void)
+{
+    volatile float smallest = FLT_MIN;
+    volatile float half = smallest * 0.5f; /* flushed as a result? */
+    return half * 2.0f == FLT_MIN;         /* or as an operand? */
+}
+
 ek_status ek_compute_new(ek_compute **out, int threads, ek_error *err)
 {
     *out = NULL;
+    if (!keeps_denormals()) {
+        return ek_error_set(err, EK_E_FAILED,
+                            "this process flushes denormal numbers to zero, which changes results; "
+                            "preload no library that is built with fast-math");
+    }
     if (threads < 1 || threads > 1024) {
         return ek_error_set(err, EK_E_USAGE, "threads must be 1 to 1024, found %d", threads);
     }
@@ -203,7 +219,11 @@ static void gemm_share(const ek_compute *compute, const ek_gemm_args *args,
     const ek__kernels *k = compute->kernels;
     int64_t row_panels = ceil_div(args->m, k->tile_rows);
     int64_t column_panels = ceil_div(block->columns, k->tile_columns);
-    bool by_rows = row_panels >= 2 * threads;
+    /* The share of the thread with the most panels, in 1/16 of the whole. By columns each thread
+     * packs all of A for itself, so that has to be clearly better. */
+    int64_t largest_rows = 16 * ceil_div(row_panels, threads) / row_panels;
+    int64_t largest_columns = 16 * ceil_div(column_panels, threads) / column_panels;
+    bool by_rows = largest_rows <= largest_columns;
     int64_t r0 = 0, r1 = row_panels, p0 = 0, p1 = column_panels;
     if (by_rows) {
         r0 = row_panels * thread / threads;
@@ -256,9 +276,25 @@ static void gemm_parallel(const ek_compute *compute, const ek_gemm_args *args)
     }
 }
 
+/* K = 0, where no tile is computed. */
+static void empty_sum(const ek_gemm_args *args)
+{
+    for (int64_t i = 0; i < args->m; i++) {
+        float *row = args->c + i * args->ldc;
+        for (int64_t j = 0; j < args->n; j++) {
+            float start = args->accumulate ? row[j] : 0.0f;
+            row[j] = args->bias ? start + args->bias[j] : start;
+        }
+    }
+}
+
 void ek_gemm(ek_compute *compute, const ek_gemm_args *args)
 {
     if (args->m <= 0 || args->n <= 0) {
+        return;
+    }
+    if (args->k <= 0) {
+        empty_sum(args);
         return;
     }
     if (compute->threads == 1 || args->m * args->n * args->k < 64 * WORTH_SPLITTING) {

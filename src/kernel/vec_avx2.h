@@ -11,6 +11,7 @@ typedef struct {
 typedef struct {
     __m256i a, b;
 } v16i;
+typedef v16i v8u;
 
 #define BOTH(op, x, y)  ((v16){op((x).a, (y).a), op((x).b, (y).b)})
 #define BOTHI(op, x, y) ((v16i){op((x).a, (y).a), op((x).b, (y).b)})
@@ -111,11 +112,6 @@ static inline v16i vi_set1(int32_t x)
 {
     return (v16i){_mm256_set1_epi32(x), _mm256_set1_epi32(x)};
 }
-static inline v16i vi_load(const uint32_t *p)
-{
-    return (v16i){_mm256_loadu_si256((const __m256i *)(const void *)p),
-                  _mm256_loadu_si256((const __m256i *)(const void *)(p + 8))};
-}
 static inline v16i vi_add(v16i x, v16i y)
 {
     return BOTHI(_mm256_add_epi32, x, y);
@@ -143,6 +139,54 @@ static inline v16i vi_shr(v16i x, int n)
 static inline v16 v_from_int(v16i x)
 {
     return (v16){_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)};
+}
+static inline v8u vu_set1(uint32_t x)
+{
+    return (v8u){_mm256_set1_epi64x(x), _mm256_set1_epi64x(x)};
+}
+static inline v8u vu_count(uint32_t first)
+{
+    __m256i start = _mm256_set1_epi64x(first);
+    return (v8u){_mm256_add_epi32(start, _mm256_setr_epi64x(0, 1, 2, 3)),
+                 _mm256_add_epi32(start, _mm256_setr_epi64x(4, 5, 6, 7))};
+}
+static inline v8u vu_multiply(v8u x, v8u y)
+{
+    return BOTHI(_mm256_mul_epu32, x, y);
+}
+static inline v8u vu_high(v8u x)
+{
+    return (v8u){_mm256_srli_epi64(x.a, 32), _mm256_srli_epi64(x.b, 32)};
+}
+static inline v8u vu_xor(v8u x, v8u y)
+{
+    return BOTHI(_mm256_xor_si256, x, y);
+}
+/* Four blocks: words 0 and 1, words 2 and 3 of a block side by side, then these pairs in order. */
+static inline void store_words_4(uint16_t bits[32], __m256i w0, __m256i w1, __m256i w2, __m256i w3)
+{
+    __m256i x = _mm256_blend_epi32(w0, _mm256_slli_epi64(w1, 32), 0xAA);
+    __m256i y = _mm256_blend_epi32(w2, _mm256_slli_epi64(w3, 32), 0xAA);
+    __m256i even = _mm256_unpacklo_epi64(x, y), odd = _mm256_unpackhi_epi64(x, y);
+    __m256i *out = (__m256i *)(void *)bits;
+    _mm256_storeu_si256(out, _mm256_permute2x128_si256(even, odd, 0x20));
+    _mm256_storeu_si256(out + 1, _mm256_permute2x128_si256(even, odd, 0x31));
+}
+static inline void vu_store_words(uint16_t bits[64], const v8u w[4])
+{
+    store_words_4(bits, w[0].a, w[1].a, w[2].a, w[3].a);
+    store_words_4(bits + 32, w[0].b, w[1].b, w[2].b, w[3].b);
+}
+/* 8 lanes of v_keep. */
+static inline __m256 keep_8(const uint16_t *bits, int32_t threshold, __m256 x)
+{
+    __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)bits));
+    __m256i keep = _mm256_cmpgt_epi32(wide, _mm256_set1_epi32(threshold - 1));
+    return _mm256_and_ps(x, _mm256_castsi256_ps(keep));
+}
+static inline v16 v_keep(const uint16_t bits[16], int32_t threshold, v16 x)
+{
+    return (v16){keep_8(bits, threshold, x.a), keep_8(bits + 8, threshold, x.b)};
 }
 static inline float v_fold(v16 x)
 {

@@ -7,6 +7,7 @@
 
 typedef __m512 v16;
 typedef __m512i v16i;
+typedef __m512i v8u;
 
 static inline __mmask16 lanes_mask(int64_t n)
 {
@@ -88,10 +89,6 @@ static inline v16i vi_set1(int32_t x)
 {
     return _mm512_set1_epi32(x);
 }
-static inline v16i vi_load(const uint32_t *p)
-{
-    return _mm512_loadu_si512(p);
-}
 static inline v16i vi_add(v16i a, v16i b)
 {
     return _mm512_add_epi32(a, b);
@@ -113,6 +110,43 @@ static inline v16i vi_or(v16i a, v16i b)
 static inline v16 v_from_int(v16i a)
 {
     return _mm512_cvtepi32_ps(a);
+}
+
+static inline v8u vu_set1(uint32_t x)
+{
+    return _mm512_set1_epi64(x);
+}
+static inline v8u vu_count(uint32_t first)
+{
+    return _mm512_add_epi32(_mm512_set1_epi64(first), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
+}
+static inline v8u vu_multiply(v8u a, v8u b)
+{
+    return _mm512_mul_epu32(a, b);
+}
+static inline v8u vu_high(v8u a)
+{
+    return _mm512_srli_epi64(a, 32);
+}
+static inline v8u vu_xor(v8u a, v8u b)
+{
+    return _mm512_xor_si512(a, b);
+}
+static inline void vu_store_words(uint16_t bits[64], const v8u words[4])
+{
+    const __m512i low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+    const __m512i high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+    /* words 0 and 1, words 2 and 3 of a block side by side, then these pairs in order */
+    __m512i a = _mm512_mask_blend_epi32(0xAAAA, words[0], _mm512_slli_epi64(words[1], 32));
+    __m512i b = _mm512_mask_blend_epi32(0xAAAA, words[2], _mm512_slli_epi64(words[3], 32));
+    _mm512_storeu_si512(bits, _mm512_permutex2var_epi64(a, low, b));
+    _mm512_storeu_si512(bits + 32, _mm512_permutex2var_epi64(a, high, b));
+}
+static inline v16 v_keep(const uint16_t bits[16], int32_t threshold, v16 x)
+{
+    __m256i half = _mm256_loadu_si256((const __m256i *)(const void *)bits);
+    __mmask16 keep = _mm256_cmpge_epu16_mask(half, _mm256_set1_epi16((short)threshold));
+    return _mm512_maskz_mov_ps(keep, x);
 }
 
 /* Folds lanes +8, +4, +2, +1. */

@@ -18,6 +18,9 @@ typedef struct {
 typedef struct {
     int32_t l[16];
 } v16i;
+typedef struct {
+    uint64_t l[8];
+} v8u;
 
 #define EACH(result, expression)                                                                   \
     for (int i = 0; i < 16; i++) {                                                                 \
@@ -115,12 +118,6 @@ static inline v16i vi_set1(int32_t x)
     v16i r;
     EACH(r, x);
 }
-static inline v16i vi_load(const uint32_t *p)
-{
-    v16i r;
-    memcpy(&r, p, sizeof r);
-    return r;
-}
 /* Lanes wrap around, as unsigned numbers do. */
 static inline v16i vi_add(v16i a, v16i b)
 {
@@ -152,6 +149,62 @@ static inline v16 v_from_int(v16i a)
     v16 r;
     EACH(r, (float)a.l[i]);
 }
+/* ---- 64-bit lanes, for random bits ---- */
+static inline v8u vu_set1(uint32_t x)
+{
+    v8u r;
+    for (int i = 0; i < 8; i++) {
+        r.l[i] = x;
+    }
+    return r;
+}
+/* Lane i is first + i, modulo 2^32. */
+static inline v8u vu_count(uint32_t first)
+{
+    v8u r;
+    for (uint32_t i = 0; i < 8; i++) {
+        r.l[i] = (uint32_t)(first + i);
+    }
+    return r;
+}
+/* The whole product of the low halves; the high halves do not matter. */
+static inline v8u vu_multiply(v8u a, v8u b)
+{
+    for (int i = 0; i < 8; i++) {
+        a.l[i] = (a.l[i] & 0xFFFFFFFFu) * (b.l[i] & 0xFFFFFFFFu);
+    }
+    return a;
+}
+static inline v8u vu_high(v8u a)
+{
+    for (int i = 0; i < 8; i++) {
+        a.l[i] >>= 32;
+    }
+    return a;
+}
+static inline v8u vu_xor(v8u a, v8u b)
+{
+    for (int i = 0; i < 8; i++) {
+        a.l[i] ^= b.l[i];
+    }
+    return a;
+}
+/* bits[8 i + 2 w] and [.. + 1] are the low and the high half of word w (the low half of lane i). */
+static inline void vu_store_words(uint16_t bits[64], const v8u words[4])
+{
+    for (int i = 0; i < 8; i++) {
+        for (int w = 0; w < 4; w++) {
+            bits[8 * i + 2 * w] = (uint16_t)(words[w].l[i] & 0xFFFF);
+            bits[8 * i + 2 * w + 1] = (uint16_t)(words[w].l[i] >> 16 & 0xFFFF);
+        }
+    }
+}
+/* x where the lane's bits are at least the threshold (1 .. 65535), +0 elsewhere. */
+static inline v16 v_keep(const uint16_t bits[16], int32_t threshold, v16 x)
+{
+    EACH(x, bits[i] >= threshold ? x.l[i] : 0.0f);
+}
+
 /* Folds lanes +8, +4, +2, +1 (rule 3). */
 static inline float v_fold(v16 a)
 {

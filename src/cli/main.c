@@ -203,8 +203,19 @@ static ek_status run_verb(const char *name, int argc, char **argv, ek_error *err
     return status;
 }
 
+/* Threads that wait must sleep, not spin: when another process has one of the cores, a spinning
+ * barrier costs a time slice (measured: 23 times slower). OpenMP reads this once, at load, so the
+ * program starts itself again with it; where that fails it goes on as it is. */
+static void wait_passively(char **argv)
+{
+    if (!getenv("OMP_WAIT_POLICY") && setenv("OMP_WAIT_POLICY", "passive", 0) == 0) {
+        execv("/proc/self/exe", argv);
+    }
+}
+
 int main(int argc, char **argv)
 {
+    wait_passively(argv);
     ek_error err = {0};
     ek_status status;
     install_signals();

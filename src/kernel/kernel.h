@@ -217,7 +217,7 @@ void ek_adamw_update(ek_compute *compute, float *w, float *m, float *v, const fl
                      int64_t count, const ek_adamw_constants *constants);
 
 /* ---- elementary functions, for tests and for the few values outside arrays ------------------- */
-/* ULP bounds over all floats: tests/unit/test_elementary.c measures, docs/numerics.md states. NaN
+/* ULP bounds over all floats: tests/unit/test_kernel_elementary.c measures, docs/numerics.md states. NaN
  * in gives NaN out. */
 float ek_expf(float x);
 float ek_logf(float x);

@@ -14,14 +14,14 @@ cd "$root"
 need_packages "${build_packages[@]}" libcmocka-dev sqlite3 jq clang
 
 say "building (release)"
-cmake --preset release >/dev/null
+cmake --preset release -DEK_TESTS=ON >/dev/null
 cmake --build --preset release
 say "testing (release); EK_DATA ${EK_DATA:-is not set}, EK_MODELS ${EK_MODELS:-is not set}"
 ctest --preset release --output-on-failure
 
 if [ "${1:-}" != --quick ]; then
   say "building (sanitizers)"
-  cmake --preset asan >/dev/null
+  cmake --preset asan -DEK_TESTS=ON >/dev/null
   cmake --build --preset asan
   say "testing (sanitizers)"
   # Not the real models: without optimisation their tests take an hour and show nothing new.

@@ -11,7 +11,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$root"
 
-need_packages "${build_packages[@]}" libcmocka-dev sqlite3 jq clang
+need_packages "${build_packages[@]}" libcmocka-dev sqlite3 jq procps clang libomp-dev
 
 say "building (release)"
 cmake --preset release -DEK_TESTS=ON >/dev/null

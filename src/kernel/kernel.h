@@ -33,7 +33,9 @@
 
 typedef struct ek_compute ek_compute;
 
-/* threads >= 1. The calling process must not fork after the first operation with threads > 1. */
+/* 1 to 1,024 threads. With threads > 1 the process must not fork after its first operation: the
+ * child would wait for OpenMP's threads for ever. With threads == 1 OpenMP is never entered.
+ * EK_E_FAILED where the process flushes denormals to zero (numerics, rule 8). */
 ek_status ek_compute_new(ek_compute **out, int threads, ek_error *err);
 void ek_compute_free(ek_compute *compute); /* NULL is fine */
 /* Memory that ek_compute_new takes, for the plan. */
@@ -71,9 +73,10 @@ void ek_bias_backward(ek_compute *compute, float *dbias, const float *dy, int64_
  * Element e of (step, site, example) is kept iff u16(e) >= threshold, where u16(e) is half e % 2 of
  * word (e / 2) % 4 of ek_philox(seed, EK_STREAM_DROPOUT, step, site, example, e / 8) (low half for
  * even e). Kept values are multiplied by scale = 65536 / (65536 - threshold) rounded to float,
- * others become +0. For hidden states e = position * round_up(width, 8) + column; for attention
- * e = (head * length + query) * round_up(length, 8) + key, query and key being positions in the
- * example. threshold 0: the values are copied, nothing is multiplied.
+ * others (NaN too) become +0. For hidden states e = position * round_up(width, 8) + column; for
+ * attention e = (head * length + query) * round_up(length, 8) + key, query and key being positions
+ * in the example. e is counted in 64 bits and e / 8 must fit 32: e < 2^35, which 16 heads reach at
+ * 46,000 tokens. threshold 0: the values are copied, nothing is multiplied.
  */
 typedef struct {
     uint32_t seed, step, site, threshold;
@@ -120,8 +123,13 @@ typedef enum {
 } ek_activation;
 void ek_activation_forward(ek_compute *compute, float *y, const float *x, int64_t count,
                            ek_activation activation);
-/* dx = dy * f'(x), from the saved input x; dx may be dy. GELU: y = fma(x/2, erf, x/2) and
- * f' = fma(x, phi, fma(1/2, erf, 1/2)) with phi = exp(x x (-1/2)) / sqrt(2 pi). */
+/* dx = dy * f'(x), from the saved input x; dx may be dy. Every operation below is rounded, fma
+ * once: GELU       e = erf(x * 0.707106781f); y = fma(x/2, e, x/2) f' = fma(x, phi, fma(1/2, e,
+ * 1/2)), phi = 0.398942280f * exp((x * x) * (-1/2)) GELU_TANH  t = tanh(0.797884561f *
+ * fma(0.044715f, (x * x) * x, x)); y = fma(x/2, t, x/2) f' = fma(x/2, (1 - t * t) * s, fma(1/2, t,
+ * 1/2)), s = 0.797884561f * fma(0.134145f, x * x, 1) RELU       y = max(0, x); f' = 1 for x > 0,
+ * NaN for NaN, else 0 TANH       f' = 1 - t * t, t = tanh(x)
+ */
 void ek_activation_backward(ek_compute *compute, float *dx, const float *dy, const float *x,
                             int64_t count, ek_activation activation);
 
@@ -178,15 +186,16 @@ void ek_rows_scatter_add(ek_compute *compute, float *y, const float *x, const in
                          int64_t count, int64_t width);
 
 /* ---- losses ---------------------------------------------------------------------------------- */
-/* p = softmax of each row (max, exp, sum by 16 lanes, division); probs may be logits. */
+/* p = softmax of each row: e = exp(l - max), p = e / sum(e), max and sum by 16 lanes; probs may be
+ * logits. A NaN or an infinite largest logit makes the whole row NaN. */
 void ek_softmax_forward(ek_compute *compute, float *probs, const float *logits, int64_t rows,
                         int64_t classes);
-/* row_loss[r] = log(sum exp(l - max)) - (l[label] - max); dlogits = (p - onehot) / divisor;
- * sum and max by 16 lanes.
- * dlogits may be NULL (evaluation) or logits. labels in [0, classes). */
+/* row_loss[r] = log(sum exp(l - max)) - (l[label] - max); dlogits = (p - onehot) / divisor with p
+ * of ek_softmax_forward; sum and max by 16 lanes. dlogits may be NULL (evaluation) or logits.
+ * labels in [0, classes). */
 void ek_cross_entropy(ek_compute *compute, float *row_loss, float *dlogits, const float *logits,
                       const int32_t *labels, int64_t rows, int64_t classes, float divisor);
-/* row_loss = (x - target)^2; dx = 2 (x - target) / divisor. dx may be NULL or x. */
+/* row_loss = d * d; dx = 2 d / divisor with d = x - target. dx may be NULL or x. */
 void ek_squared_error(ek_compute *compute, float *row_loss, float *dx, const float *x,
                       const float *target, int64_t rows, float divisor);
 
@@ -212,13 +221,16 @@ typedef struct {
     float sqrt_bc2;  /* TORCH: sqrt(1 - b2^t) (or 1) */
     float decay;     /* lr * weight_decay, 0 for groups without decay */
 } ek_adamw_constants;
-/* One pass: m, v, w updated in place; subnormal m and v are stored as +0. */
+/* One pass: m, v, w updated in place. m and v below FLT_MIN in magnitude (subnormal, or -0) become
+ * +0 before w uses them. 1 - decay is rounded. */
 void ek_adamw_update(ek_compute *compute, float *w, float *m, float *v, const float *g,
                      int64_t count, const ek_adamw_constants *constants);
 
 /* ---- elementary functions, for tests and for the few values outside arrays ------------------- */
-/* ULP bounds over all floats: tests/unit/test_kernel_elementary.c measures, docs/numerics.md states. NaN
- * in gives NaN out. */
+/* NaN in gives NaN out. Largest errors over all 2^32 floats, measured against libm's double
+ * functions by tests/unit/test_kernel_elementary.c: exp 1.02 ULP (subnormal results included: it
+ * underflows gradually), log 0.84, erf 1.18, tanh 1.34. erf and tanh are odd and keep the sign of
+ * zero; log of a negative number is NaN, of +-0 -inf. */
 float ek_expf(float x);
 float ek_logf(float x);
 float ek_erff(float x);

@@ -1,7 +1,7 @@
 /* kernel_table.h - what one instruction set provides: operations on ranges, by a single thread.
  *
  * kernel.c splits work over threads and calls these. Each kernels_<isa>.c fills one table from the
- * bodies elementary.inc, ops.inc, gemm.inc and attention.inc. Formulas: kernel.h.
+ * bodies elementary.inc, gemm.inc and ops.inc. Formulas: kernel.h.
  */
 #ifndef EK_KERNEL_KERNEL_TABLE_H
 #define EK_KERNEL_KERNEL_TABLE_H

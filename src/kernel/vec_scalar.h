@@ -1,6 +1,6 @@
 /* vec_scalar.h - 16 float lanes in plain C: the specification of the other vec_<isa>.h.
  *
- * The bodies (elementary.inc, ops.inc, attention.inc, gemm.inc) are written once against these
+ * The bodies (elementary.inc, gemm.inc, ops.inc) are written once against these
  * operations and compiled for each instruction set. Every operation is one correctly rounded IEEE
  * operation a lane, so equal bits follow; only v_fold fixes an order. fmaf is exact without FMA
  * hardware too, only slow there.

@@ -8,6 +8,8 @@
  */
 #include "kernel_util.h"
 
+#include <dirent.h>
+
 #include "base/sha256.h"
 
 /* ---- tapes ---- */
@@ -335,6 +337,23 @@ static struct tape record(const struct kernel_case *kernel_case, ek_compute *com
 
 static struct tape expected[CASE_COUNT]; /* plain C, one thread */
 
+/* Threads of this process; -1 where the system does not tell. */
+static int thread_count(void)
+{
+    DIR *folder = opendir("/proc/self/task");
+    int count = 0;
+    if (!folder) {
+        return -1;
+    }
+    for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
+        count += entry->d_name[0] != '.';
+    }
+    closedir(folder);
+    return count;
+}
+
+static int threads_after_one;
+
 static int record_expected(void **state)
 {
     (void)state;
@@ -343,6 +362,7 @@ static int record_expected(void **state)
         expected[i] = record(&cases[i], compute);
     }
     ek_compute_free(compute);
+    threads_after_one = thread_count();
     return 0;
 }
 
@@ -353,6 +373,19 @@ static int forget_expected(void **state)
         free(expected[i].words);
     }
     return 0;
+}
+
+/* One thread must not enter OpenMP: worker processes are forked. The other variants, run before
+ * this test, did enter it. */
+static void one_thread_stays_alone(void **state)
+{
+    (void)state;
+    if (threads_after_one < 0) {
+        print_message("no /proc/self/task here\n");
+        return;
+    }
+    assert_int_equal(threads_after_one, 1);
+    assert_true(thread_count() > 1);
 }
 
 static void variants_have_the_same_bits(void **state)
@@ -426,6 +459,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(variants_have_the_same_bits),
+        cmocka_unit_test(one_thread_stays_alone),
         cmocka_unit_test(hashes_are_the_committed_ones),
     };
     return cmocka_run_group_tests_name("kernel_hash", tests, record_expected, forget_expected);

@@ -92,13 +92,13 @@ static void layernorm_against_double(void **state)
                 assert_near("y", c, y_double[c], (double)y[r * width + c], tolerance);
                 double slope = central_difference(&z_double[c], weighted_layernorm, &row);
                 assert_near("dz", c, slope, (double)dz[r * width + c],
-                            tolerance * 4 * (1 + (double)rstd[r]) + 1e-8);
+                            tolerance * (double)rstd[r] + 1e-8);
                 dgamma_double[c] += central_difference(&gamma_double[c], weighted_layernorm, &row);
                 dbeta_double[c] += central_difference(&beta_double[c], weighted_layernorm, &row);
             }
         }
         for (int64_t c = 0; c < width; c++) {
-            double tolerance = ((double)width / 16 + 16) * UNIT_ROUNDOFF * 64;
+            double tolerance = 32 * UNIT_ROUNDOFF; /* three terms up to 4, roundings of xhat */
             assert_near("dgamma", c, dgamma_double[c], (double)dgamma[c], tolerance);
             assert_near("dbeta", c, dbeta_double[c], (double)dbeta[c], tolerance);
         }

@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-static const char *const isa_names[EK_ISA_COUNT] = {"scalar", "avx2", "avx512", "neon"};
+static const char *const isa_names[EK_ISA_COUNT] = {"scalar", "avx2", "avx512", "avx512_bf16", "neon"};
 
 const char *ek_isa_name(ek_isa isa)
 {
@@ -53,7 +53,11 @@ static bool x86_has(ek_isa isa)
     if (isa == EK_ISA_AVX2) {
         return (saved & XCR0_AVX) == XCR0_AVX;
     }
-    return (saved & XCR0_AVX512) == XCR0_AVX512 && (b & avx512_wanted) == avx512_wanted;
+    bool avx512 = (saved & XCR0_AVX512) == XCR0_AVX512 && (b & avx512_wanted) == avx512_wanted;
+    if (!avx512 || isa == EK_ISA_AVX512) {
+        return avx512;
+    }
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & bit_AVX512BF16) != 0;
 }
 #endif
 
@@ -65,6 +69,7 @@ bool ek_isa_available(ek_isa isa)
 #if defined(__x86_64__)
     case EK_ISA_AVX2:
     case EK_ISA_AVX512:
+    case EK_ISA_AVX512_BF16:
         return x86_has(isa);
 #endif
 #if defined(__aarch64__)

@@ -10,9 +10,16 @@
 
 #include "base/status.h"
 
-typedef enum { EK_ISA_SCALAR, EK_ISA_AVX2, EK_ISA_AVX512, EK_ISA_NEON, EK_ISA_COUNT } ek_isa;
+typedef enum {
+    EK_ISA_SCALAR,
+    EK_ISA_AVX2,
+    EK_ISA_AVX512,
+    EK_ISA_AVX512_BF16, /* and the bfloat16 products of AVX512_BF16 */
+    EK_ISA_NEON,
+    EK_ISA_COUNT
+} ek_isa;
 
-const char *ek_isa_name(ek_isa isa); /* "scalar", "avx2", "avx512", "neon" */
+const char *ek_isa_name(ek_isa isa); /* "scalar", "avx2", "avx512", "avx512_bf16", ... */
 bool ek_isa_available(ek_isa isa);
 /* The best available, or what EK_ISA names. */
 ek_status ek_isa_choose(ek_isa *out, ek_error *err);

@@ -50,7 +50,7 @@ static void lay_out(ek_compute *compute, ek_arena *arena, int threads)
     compute->packed_a = ek_arena_alloc(arena, (size_t)threads, sizeof(float *));
     compute->heads = ek_arena_alloc(arena, (size_t)threads, sizeof *compute->heads);
     for (int t = 0; t < threads; t++) {
-        float *block = ek_arena_alloc(arena, (size_t)EK__GEMM_MC * EK__GEMM_KC, sizeof(float));
+        float *block = ek_arena_alloc(arena, EK__GEMM_A_LANES * EK__GEMM_KC, sizeof(float));
         if (compute->packed_a) {
             compute->packed_a[t] = block;
         }
@@ -68,7 +68,7 @@ static void lay_out_heads(ek_compute *compute, ek_arena *arena, int threads, int
         struct head_scratch scratch;
         scratch.first = ek_arena_alloc(arena, square, sizeof(float));
         scratch.second = ek_arena_alloc(arena, square, sizeof(float));
-        scratch.packed_a = ek_arena_alloc(arena, (size_t)(EK__GEMM_MC * depth), sizeof(float));
+        scratch.packed_a = ek_arena_alloc(arena, EK__GEMM_A_LANES * (size_t)depth, sizeof(float));
         scratch.packed_b = ek_arena_alloc(
             arena, panel_floats(side < EK__GEMM_NC ? side : EK__GEMM_NC, depth), sizeof(float));
         if (arena->base) {
@@ -85,6 +85,8 @@ static const ek__kernels *table_of(ek_isa isa)
         return &ek__kernels_avx2;
     case EK_ISA_AVX512:
         return &ek__kernels_avx512;
+    case EK_ISA_AVX512_BF16:
+        return &ek__kernels_avx512_bf16;
 #endif
     default: /* plain C serves every machine that has no table of its own */
         return &ek__kernels_scalar;
@@ -207,72 +209,63 @@ enum { WORTH_SPLITTING = 16384 }; /* elements below which a region costs more th
 
 /* ---- matrix product -------------------------------------------------------------------------- */
 
-/* One packed block of depth: this thread packs its share of B, waits, and multiplies its share. */
-struct gemm_block {
-    int64_t column, columns, k0, depth;
-};
-
-static void gemm_share(const ek_compute *compute, const ek_gemm_args *args,
-                       const struct gemm_block *block, float *packed_a, const float *packed_b,
-                       int64_t thread, int64_t threads)
+/* By columns each thread packs all of A for itself but its own part of B only, and waits for
+ * nobody. By rows they pack B together. The way that leaves the smaller part, in 1/16 of the whole,
+ * to the thread with the most panels. */
+static bool split_by_rows(const ek_compute *compute, const ek_gemm_args *args, int64_t threads)
 {
-    const ek__kernels *k = compute->kernels;
-    int64_t row_panels = ceil_div(args->m, k->tile_rows);
-    int64_t column_panels = ceil_div(block->columns, k->tile_columns);
-    /* The share of the thread with the most panels, in 1/16 of the whole. By columns each thread
-     * packs all of A for itself, so that has to be clearly better. */
-    int64_t largest_rows = 16 * ceil_div(row_panels, threads) / row_panels;
-    int64_t largest_columns = 16 * ceil_div(column_panels, threads) / column_panels;
-    bool by_rows = largest_rows <= largest_columns;
-    int64_t r0 = 0, r1 = row_panels, p0 = 0, p1 = column_panels;
-    if (by_rows) {
-        r0 = row_panels * thread / threads;
-        r1 = row_panels * (thread + 1) / threads;
-    } else {
-        p0 = column_panels * thread / threads;
-        p1 = column_panels * (thread + 1) / threads;
-    }
-    k->gemm_multiply(args, packed_a, packed_b, block->column, block->columns, block->k0,
-                     block->depth, r0, r1, p0, p1);
+    int64_t row_panels = ceil_div(args->m, compute->kernels->tile_rows);
+    int64_t column_panels = ceil_div(args->n, compute->kernels->tile_columns);
+    return 16 * ceil_div(row_panels, threads) / row_panels <
+           16 * ceil_div(column_panels, threads) / column_panels;
 }
 
-/* The whole product by the calling thread alone. */
+/* This thread's part of a product; all threads of the team call it. packed_b is shared. */
+static void gemm_part(const ek_compute *compute, const ek_gemm_args *args, float *packed_a,
+                      float *packed_b, int64_t thread, int64_t threads, bool by_rows)
+{
+    const ek__kernels *k = compute->kernels;
+    const int64_t deepest = args->precision == EK_PRECISION_BF16 ? 2 * EK__GEMM_KC : EK__GEMM_KC;
+    const int64_t row_panels = ceil_div(args->m, k->tile_rows);
+    const int64_t r0 = by_rows ? row_panels * thread / threads : 0;
+    const int64_t r1 = by_rows ? row_panels * (thread + 1) / threads : row_panels;
+    /* Panels of B that are used once are packed just before and need not be kept. */
+    const bool keep = by_rows || args->m > EK__GEMM_MC;
+    for (int64_t column = 0; column < args->n; column += EK__GEMM_NC) {
+        int64_t columns = args->n - column < EK__GEMM_NC ? args->n - column : EK__GEMM_NC;
+        int64_t panels = ceil_div(columns, k->tile_columns);
+        int64_t p0 = panels * thread / threads, p1 = panels * (thread + 1) / threads;
+        for (int64_t k0 = 0; k0 < args->k; k0 += deepest) {
+            int64_t depth = args->k - k0 < deepest ? args->k - k0 : deepest;
+            ek__gemm_block block = {column, columns, k0, depth};
+            if (keep) {
+                k->gemm_pack_b(packed_b, args, &block, p0, p1);
+            }
+            if (by_rows) {
+#pragma omp barrier
+                k->gemm_multiply(args, packed_a, packed_b, &block, r0, r1, 0, panels);
+#pragma omp barrier
+            } else {
+                k->gemm_multiply(args, packed_a, keep ? packed_b : NULL, &block, r0, r1, p0, p1);
+            }
+        }
+    }
+}
+
 static void gemm_serial(const ek_compute *compute, const ek_gemm_args *args, float *packed_a,
                         float *packed_b)
 {
-    const ek__kernels *k = compute->kernels;
-    for (int64_t column = 0; column < args->n; column += EK__GEMM_NC) {
-        int64_t columns = args->n - column < EK__GEMM_NC ? args->n - column : EK__GEMM_NC;
-        for (int64_t k0 = 0; k0 < args->k; k0 += EK__GEMM_KC) {
-            int64_t depth = args->k - k0 < EK__GEMM_KC ? args->k - k0 : EK__GEMM_KC;
-            struct gemm_block block = {column, columns, k0, depth};
-            k->gemm_pack_b(packed_b, args, column, columns, k0, depth, 0,
-                           ceil_div(columns, k->tile_columns));
-            gemm_share(compute, args, &block, packed_a, packed_b, 0, 1);
-        }
-    }
+    gemm_part(compute, args, packed_a, packed_b, 0, 1, false);
 }
 
 static void gemm_parallel(const ek_compute *compute, const ek_gemm_args *args)
 {
-    const ek__kernels *k = compute->kernels;
+    bool by_rows = split_by_rows(compute, args, compute->threads);
 #pragma omp parallel num_threads(compute->threads)
     {
-        int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
-        for (int64_t column = 0; column < args->n; column += EK__GEMM_NC) {
-            int64_t columns = args->n - column < EK__GEMM_NC ? args->n - column : EK__GEMM_NC;
-            int64_t panels = ceil_div(columns, k->tile_columns);
-            for (int64_t k0 = 0; k0 < args->k; k0 += EK__GEMM_KC) {
-                int64_t depth = args->k - k0 < EK__GEMM_KC ? args->k - k0 : EK__GEMM_KC;
-                struct gemm_block block = {column, columns, k0, depth};
-                k->gemm_pack_b(compute->packed_b, args, column, columns, k0, depth,
-                               panels * thread / threads, panels * (thread + 1) / threads);
-#pragma omp barrier
-                gemm_share(compute, args, &block, compute->packed_a[thread], compute->packed_b,
-                           thread, threads);
-#pragma omp barrier
-            }
-        }
+        int64_t thread = omp_get_thread_num();
+        gemm_part(compute, args, compute->packed_a[thread], compute->packed_b, thread,
+                  omp_get_num_threads(), by_rows);
     }
 }
 

@@ -49,9 +49,15 @@ int ek_compute_threads(const ek_compute *compute);
  *   forward          Y = X W^T : a = X [m,k],  b = W stored [n,k]      (trans_b)
  *   input gradient   dX = dY W : a = dY [m,k], b = W stored [k,n]
  *   weight gradient  dW += dY^T X : a = dY stored [k,m] (trans_a), b = X stored [k,n], accumulate
+ * bf16: A and B are rounded to bfloat16 (nearest even, denormals to zeros of their sign, NaN quiet)
+ * and k runs in pairs (0, 1), (2, 3), ..., an odd last one with +0: C = fma(A[m,k+1], B[k+1,n], C),
+ * then C = fma(A[m,k], B[k,n], C), the first C and every result without denormals (zeros of their
+ * sign). The bias is added in fp32.
  */
+typedef enum { EK_PRECISION_FP32, EK_PRECISION_BF16, EK_PRECISION_COUNT } ek_precision;
 typedef struct {
     int64_t m, n, k;
+    ek_precision precision;
     const float *a;
     int64_t lda;
     bool trans_a; /* a is stored [k][m] */

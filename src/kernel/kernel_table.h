@@ -10,25 +10,31 @@
 
 /* Blocking of the matrix product. Free to change: it does not touch the bits. */
 enum {
-    EK__GEMM_KC = 384,  /* depth of a packed block */
+    EK__GEMM_KC = 384,  /* lanes of a packed block: one k in fp32, two in bf16 */
     EK__GEMM_NC = 3072, /* columns of a packed block of B */
     EK__GEMM_MC = 336,  /* rows of a packed block of A: a multiple of every tile height */
     EK__TILE_ROWS_MAX = 14,
     EK__TILE_COLUMNS_MAX = 32,
-    EK__SQUARES_CHUNK = 4096, /* numerics, rule 4: not free */
+    EK__GEMM_A_LANES = EK__GEMM_MC + EK__TILE_COLUMNS_MAX, /* and a panel of B behind it */
+    EK__SQUARES_CHUNK = 4096,                              /* numerics, rule 4: not free */
 };
+
+/* Columns [column, column + columns) of B, depth [k0, k0 + depth). */
+typedef struct {
+    int64_t column, columns, k0, depth;
+} ek__gemm_block;
 
 typedef struct {
     ek_isa isa;
     int tile_rows, tile_columns;
-    /* Packs columns [column, column + columns) of B, depth [k0, k0 + depth), from panel p0 to p1.
-     */
-    void (*gemm_pack_b)(float *packed, const ek_gemm_args *args, int64_t column, int64_t columns,
-                        int64_t k0, int64_t depth, int64_t p0, int64_t p1);
-    /* C rows of panels [row0, row1) (packing A into packed_a), columns of panels [p0, p1). */
+    /* Packs the panels [p0, p1) of a block of B. */
+    void (*gemm_pack_b)(float *packed, const ek_gemm_args *args, const ek__gemm_block *block,
+                        int64_t p0, int64_t p1);
+    /* C rows of panels [row0, row1) (packing A into packed_a), columns of panels [p0, p1) of the
+     * block. packed_b NULL: each panel of B is packed behind A when its turn comes. */
     void (*gemm_multiply)(const ek_gemm_args *args, float *packed_a, const float *packed_b,
-                          int64_t column, int64_t columns, int64_t k0, int64_t depth, int64_t row0,
-                          int64_t row1, int64_t p0, int64_t p1);
+                          const ek__gemm_block *block, int64_t row0, int64_t row1, int64_t p0,
+                          int64_t p1);
     void (*bias_backward)(float *dbias, const float *dy, int64_t rows, int64_t width, int64_t c0,
                           int64_t c1);
     void (*dropout_rows)(float *y, const float *x, const ek_dropout *dropout, const ek_rows *rows,
@@ -75,7 +81,7 @@ typedef struct {
 extern const ek__kernels ek__kernels_scalar;
 #if defined(__x86_64__)
 extern const ek__kernels ek__kernels_avx2;
-extern const ek__kernels ek__kernels_avx512;
+extern const ek__kernels ek__kernels_avx512, ek__kernels_avx512_bf16;
 #endif
 
 #endif

@@ -16,6 +16,7 @@
 #endif
 enum { TILE_ROWS = 6, TILE_VECTORS = 1 };
 #include "kernel/elementary.inc"
+#include "kernel/bf16.inc"
 #include "kernel/gemm.inc"
 #include "kernel/ops.inc"
 

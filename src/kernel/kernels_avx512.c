@@ -17,6 +17,7 @@
 #endif
 enum { TILE_ROWS = 14, TILE_VECTORS = 2 };
 #include "kernel/elementary.inc"
+#include "kernel/bf16.inc"
 #include "kernel/gemm.inc"
 #include "kernel/ops.inc"
 

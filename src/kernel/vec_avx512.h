@@ -111,6 +111,18 @@ static inline v16 v_from_int(v16i a)
 {
     return _mm512_cvtepi32_ps(a);
 }
+static inline v16 v_even(v16 a, v16 b)
+{
+    const __m512i index =
+        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    return _mm512_permutex2var_ps(a, index, b);
+}
+static inline v16 v_odd(v16 a, v16 b)
+{
+    const __m512i index =
+        _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    return _mm512_permutex2var_ps(a, index, b);
+}
 
 static inline v8u vu_set1(uint32_t x)
 {

@@ -22,7 +22,7 @@ compare threads_2 "$EVENKEEL" "${study[@]}" --jobs 1 --threads 2
 compare threads_3 "$EVENKEEL" "${study[@]}" --jobs 1 --threads 3
 compare jobs_2 "$EVENKEEL" "${study[@]}" --jobs 2
 skipped=0
-for isa in scalar avx2 avx512; do
+for isa in scalar avx2 avx512 avx512_bf16; do
   if EK_ISA=$isa "$EVENKEEL" "${study[@]}" -n >/dev/null 2>&1; then
     EK_ISA=$isa compare "isa_$isa" "$EVENKEEL" "${study[@]}"
   else
@@ -30,7 +30,7 @@ for isa in scalar avx2 avx512; do
     skipped=$((skipped + 1))
   fi
 done
-[ "$skipped" -lt 3 ] || fail "no instruction set could be forced"
+[ "$skipped" -lt 4 ] || fail "no instruction set could be forced"
 
 if command -v clang >/dev/null && [ -z "${EK_NO_CLANG:-}" ]; then
   cmake -S "$EK_SOURCE_DIR" -B clang -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release \

@@ -21,6 +21,7 @@ static void names(void **state)
     assert_string_equal(ek_isa_name(EK_ISA_SCALAR), "scalar");
     assert_string_equal(ek_isa_name(EK_ISA_AVX2), "avx2");
     assert_string_equal(ek_isa_name(EK_ISA_AVX512), "avx512");
+    assert_string_equal(ek_isa_name(EK_ISA_AVX512_BF16), "avx512_bf16");
     assert_string_equal(ek_isa_name(EK_ISA_NEON), "neon");
     assert_true(strlen(ek_cpu_name()) > 0);
     assert_ptr_equal(ek_cpu_name(), ek_cpu_name());
@@ -56,6 +57,8 @@ static void agrees_with_proc_cpuinfo(void **state)
                   strstr(flags, " avx512vl ") != NULL;
     assert_int_equal(ek_isa_available(EK_ISA_AVX2), avx2);
     assert_int_equal(ek_isa_available(EK_ISA_AVX512), avx512);
+    assert_int_equal(ek_isa_available(EK_ISA_AVX512_BF16),
+                     avx512 && strstr(flags, " avx512_bf16 ") != NULL);
     assert_false(ek_isa_available(EK_ISA_NEON));
     ek_buf_deinit(&text);
 #endif

@@ -31,6 +31,8 @@ static const ek__kernels *table_of(ek_isa isa)
         return &ek__kernels_avx2;
     case EK_ISA_AVX512:
         return &ek__kernels_avx512;
+    case EK_ISA_AVX512_BF16:
+        return &ek__kernels_avx512_bf16;
 #endif
     default:
         return &ek__kernels_scalar;

@@ -7,13 +7,51 @@ static float at(const float *matrix, int64_t ld, bool transposed, int64_t row, i
     return transposed ? matrix[column * ld + row] : matrix[row * ld + column];
 }
 
+/* Zero of x's sign where x is subnormal. */
+static float flushed(float x)
+{
+    return fpclassify(x) == FP_SUBNORMAL ? copysignf(0.0f, x) : x;
+}
+
+/* The nearest bfloat16, ties to even, found by trying both neighbours. */
+static float bf16_of(float x)
+{
+    x = flushed(x);
+    if (isnan(x) || isinf(x)) {
+        return x;
+    }
+    float down = float_of_bits(bits_of_float(x) & 0xFFFF0000u);
+    /* As if the exponent had no end: what rounds up beyond the largest is infinite. */
+    uint32_t up_bits = (bits_of_float(x) & 0xFFFF0000u) + 0x10000u;
+    double up = (up_bits & 0x7FFFFFFFu) == 0x7F800000u ? copysign(ldexp(1.0, 128), (double)x)
+                                                       : (double)float_of_bits(up_bits);
+    double below_x = fabs((double)x - (double)down), above_x = fabs(up - (double)x);
+    bool down_is_even = (bits_of_float(down) & 0x10000u) == 0;
+    bool take_down = below_x < above_x || (below_x == above_x && down_is_even);
+    return take_down ? down : float_of_bits(up_bits);
+}
+
 /* The definition of kernel.h, one element of C. */
 static float defined(const ek_gemm_args *args, const float *start, int64_t i, int64_t j)
 {
     float sum = args->accumulate ? start[i * args->ldc + j] : 0.0f;
-    for (int64_t k = 0; k < args->k; k++) {
-        sum = fmaf(at(args->a, args->lda, args->trans_a, i, k),
-                   at(args->b, args->ldb, args->trans_b, k, j), sum);
+    if (args->precision == EK_PRECISION_BF16) {
+        sum = flushed(sum);
+        for (int64_t k = 0; k < args->k; k += 2) {
+            for (int64_t odd = 1; odd >= 0; odd--) {
+                float a = 0, b = 0;
+                if (k + odd < args->k) {
+                    a = bf16_of(at(args->a, args->lda, args->trans_a, i, k + odd));
+                    b = bf16_of(at(args->b, args->ldb, args->trans_b, k + odd, j));
+                }
+                sum = flushed(fmaf(a, b, sum));
+            }
+        }
+    } else {
+        for (int64_t k = 0; k < args->k; k++) {
+            sum = fmaf(at(args->a, args->lda, args->trans_a, i, k),
+                       at(args->b, args->ldb, args->trans_b, k, j), sum);
+        }
     }
     return args->bias ? sum + args->bias[j] : sum;
 }
@@ -77,10 +115,11 @@ static void small_products_follow_the_definition(void **state)
     for (int v = 0; v < isa_count; v++) {
         ek_compute *compute = open_variant(isas[v], 1);
         struct source source = {1, PLAIN};
-        for (int i = 0; i < 120; i++) {
+        for (int i = 0; i < 160; i++) {
             source.kind = (enum kind)(i % KIND_COUNT);
             int64_t m = between(&source, 1, 37), n = between(&source, 1, 70);
-            ek_gemm_args args = some_product(&source, m, n, between(&source, 1, 40));
+            ek_gemm_args args = some_product(&source, m, n, between(&source, 1, 70));
+            args.precision = i / KIND_COUNT % 2 == 0 ? EK_PRECISION_FP32 : EK_PRECISION_BF16;
             check_product(compute, &args, 1);
             free_arrays();
         }
@@ -88,13 +127,14 @@ static void small_products_follow_the_definition(void **state)
     }
 }
 
-/* Sizes beyond every blocking: K over 384, N over 3072, M over 336; split over threads both ways.
+/* Sizes beyond every blocking: K over 384 (768 in bf16), N over 3072, M over 336; split over
+ * threads both ways.
  */
 static void large_products_follow_the_definition(void **state)
 {
     (void)state;
     static const int64_t sizes[][3] = {
-        {345, 40, 50}, {5, 3100, 20}, {20, 50, 800}, {100, 130, 390}};
+        {345, 40, 50}, {5, 3100, 20}, {20, 50, 1700}, {100, 130, 390}};
     ek_isa isas[EK_ISA_COUNT];
     int isa_count = available_isas(isas);
     for (int v = 0; v < isa_count; v++) {
@@ -102,13 +142,65 @@ static void large_products_follow_the_definition(void **state)
             ek_compute *compute = open_variant(isas[v], threads);
             struct source source = {(uint64_t)threads, PLAIN};
             for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-                ek_gemm_args args = some_product(&source, sizes[i][0], sizes[i][1], sizes[i][2]);
-                check_product(compute, &args, 13);
-                free_arrays();
+                for (int precision = 0; precision < EK_PRECISION_COUNT; precision++) {
+                    ek_gemm_args args =
+                        some_product(&source, sizes[i][0], sizes[i][1], sizes[i][2]);
+                    args.precision = (ek_precision)precision;
+                    check_product(compute, &args, 13);
+                    free_arrays();
+                }
             }
             ek_compute_free(compute);
         }
     }
+}
+
+/* x * 1, so that the rounding of x to bfloat16 comes out: 2^32 / stride floats of every kind, in
+ * rows and in columns (the two ways of packing). EK_BF16_STRIDE=1 takes all of them. */
+static void bf16_rounds_to_nearest_even(void **state)
+{
+    (void)state;
+    enum { COUNT = 4096 };
+    const char *given = getenv("EK_BF16_STRIDE");
+    uint64_t stride = given ? strtoull(given, NULL, 10) : 4099;
+    assert_true(stride > 0);
+    float *x = new_array(COUNT, sizeof *x), *y = new_array(COUNT, sizeof *y);
+    float *expected = new_array(COUNT, sizeof *expected);
+    const float one = 1.0f;
+    ek_isa isas[EK_ISA_COUNT];
+    int isa_count = available_isas(isas);
+    for (int v = 0; v < isa_count; v++) {
+        ek_compute *compute = open_variant(isas[v], 1);
+        for (uint64_t bits = 0; bits <= UINT32_MAX;) {
+            for (int i = 0; i < COUNT; i++, bits += stride) {
+                x[i] = float_of_bits((uint32_t)bits);
+                expected[i] = flushed(fmaf(bf16_of(x[i]), 1.0f, 0.0f));
+            }
+            ek_gemm_args as_rows = {.m = COUNT,
+                                    .n = 1,
+                                    .k = 1,
+                                    .precision = EK_PRECISION_BF16,
+                                    .a = x,
+                                    .lda = 1,
+                                    .b = &one,
+                                    .ldb = 1,
+                                    .c = y,
+                                    .ldc = 1};
+            ek_gemm(compute, &as_rows);
+            assert_same_floats("rounded in rows", expected, y, COUNT);
+            ek_gemm_args as_columns = as_rows;
+            as_columns.m = 1;
+            as_columns.n = COUNT;
+            as_columns.a = &one;
+            as_columns.b = x;
+            as_columns.ldb = COUNT;
+            as_columns.ldc = COUNT;
+            ek_gemm(compute, &as_columns);
+            assert_same_floats("rounded in columns", expected, y, COUNT);
+        }
+        ek_compute_free(compute);
+    }
+    free_arrays();
 }
 
 /* Against double: k roundings of the sum, each relative to the sum of magnitudes at most, and one
@@ -211,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_products_follow_the_definition),
         cmocka_unit_test(large_products_follow_the_definition),
+        cmocka_unit_test(bf16_rounds_to_nearest_even),
         cmocka_unit_test(error_is_bounded),
         cmocka_unit_test(nan_stays_in_its_row_and_column),
         cmocka_unit_test(empty_products),

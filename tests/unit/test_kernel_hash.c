@@ -51,10 +51,12 @@ static int64_t some_width(struct source *source)
     return below(source, 3) == 0 ? between(source, 290, 400) : between(source, 1, 70);
 }
 
-static void gemm_case(ek_compute *compute, struct source *source, struct tape *tape)
+static void product_case(ek_compute *compute, struct source *source, struct tape *tape,
+                         ek_precision precision)
 {
     bool large = below(source, 4) == 0;
-    ek_gemm_args args = {0}; /* filled by statements: the order of draws must be fixed */
+    ek_gemm_args args = {.precision = precision};
+    /* filled by statements: the order of draws must be fixed */
     args.m = large ? between(source, 80, 120) : between(source, 1, 40);
     args.n = large ? between(source, 60, 140) : between(source, 1, 70);
     args.k = large ? between(source, 300, 420) : between(source, 1, 50);
@@ -70,6 +72,16 @@ static void gemm_case(ek_compute *compute, struct source *source, struct tape *t
     args.bias = below(source, 2) ? some_floats(source, args.n) : NULL;
     ek_gemm(compute, &args);
     put(tape, args.c, args.m * args.ldc);
+}
+
+static void gemm_case(ek_compute *compute, struct source *source, struct tape *tape)
+{
+    product_case(compute, source, tape, EK_PRECISION_FP32);
+}
+
+static void gemm_bf16_case(ek_compute *compute, struct source *source, struct tape *tape)
+{
+    product_case(compute, source, tape, EK_PRECISION_BF16);
 }
 
 static void bias_case(ek_compute *compute, struct source *source, struct tape *tape)
@@ -305,17 +317,12 @@ static const struct kernel_case {
     case_function *function;
     int repeats; /* of each kind of input */
 } cases[] = {
-    {"gemm", gemm_case, 24},
-    {"bias_backward", bias_case, 12},
-    {"dropout", dropout_case, 12},
-    {"layernorm", layernorm_case, 12},
-    {"activation", activation_case, 6},
-    {"attention", attention_case, 12},
-    {"embedding", embedding_case, 12},
-    {"loss", loss_case, 12},
-    {"arrays", arrays_case, 6},
-    {"adamw", adamw_case, 10},
-    {"elementary", elementary_case, 2},
+    {"gemm", gemm_case, 24},           {"gemm_bf16", gemm_bf16_case, 24},
+    {"bias_backward", bias_case, 12},  {"dropout", dropout_case, 12},
+    {"layernorm", layernorm_case, 12}, {"activation", activation_case, 6},
+    {"attention", attention_case, 12}, {"embedding", embedding_case, 12},
+    {"loss", loss_case, 12},           {"arrays", arrays_case, 6},
+    {"adamw", adamw_case, 10},         {"elementary", elementary_case, 2},
 };
 enum { CASE_COUNT = sizeof cases / sizeof *cases };
 

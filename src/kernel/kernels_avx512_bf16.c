@@ -1,0 +1,28 @@
+/* kernels_avx512_bf16.c - the kernels for AVX-512 F, BW, DQ, VL and BF16. Only this file is
+ * compiled with its flags. */
+#include "kernel/kernel_table.h"
+
+#if defined(__x86_64__)
+
+#include <math.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "kernel/vec_avx512.h"
+
+#if defined(__clang__)
+#define EK_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define EK_UNROLL _Pragma("GCC unroll 16")
+#endif
+enum { TILE_ROWS = 14, TILE_VECTORS = 2 };
+#include "kernel/elementary.inc"
+#include "kernel/bf16.inc"
+#include "kernel/gemm.inc"
+#include "kernel/ops.inc"
+
+#define EK_KERNELS     ek__kernels_avx512_bf16
+#define EK_KERNELS_ISA EK_ISA_AVX512_BF16
+#include "kernel/kernel_table.inc"
+
+#endif

@@ -129,7 +129,7 @@ static ek_status compute_all(struct prediction *p, const ek_cli *cli, ek_error *
         ek_arena plan = ek_arena_measure();
         ek_workspace_plan(&p->workspace, pass ? &p->arena : &plan, &p->model.config,
                           &p->model.offsets, p->model.params.num_labels, &set, 1,
-                          (int32_t)p->recipe.batch_size, false);
+                          (int32_t)p->recipe.batch_size, (ek_precision)p->recipe.precision, false);
         if (pass == 0) {
             EK_TRY(ek_arena_init(&p->arena, plan.used_bytes, err));
         }

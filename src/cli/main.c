@@ -58,7 +58,8 @@ static const ek_verb verbs[] = {
      "evenkeel eval --model my-model --input held-out.csv",
      "", ek_cmd_eval},
     {"predict", "a model on unlabelled text, one JSON line a text", "", 0, 0,
-     "model text_column pair_column max_seq_length truncation segment_ids batch_size input threads",
+     "model text_column pair_column max_seq_length truncation segment_ids batch_size precision "
+     "input threads",
      "evenkeel predict --model my-model --input new.csv > predictions.jsonl\n"
      "echo '{\"text\": \"a fine film\"}' | evenkeel predict --model my-model",
      "Writes {\"label\": .., \"logits\": [..], \"probs\": [..]} in the order of the input.",

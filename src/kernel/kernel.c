@@ -22,6 +22,7 @@ struct ek_compute {
     float *packed_b;      /* shared by the threads of a product */
     float **packed_a;     /* [threads] */
     float *chunk_sums;    /* [SLAB_CHUNKS] of ek_sum_squares */
+    int64_t *chunks;      /* [SLAB_CHUNKS] of ek_sum_squares_rows */
     ek_arena heads_arena; /* attention's scratch, grown by ek_compute_reserve_length */
     int32_t max_length, head_size;
     struct head_scratch {
@@ -47,6 +48,7 @@ static void lay_out(ek_compute *compute, ek_arena *arena, int threads)
     compute->packed_b =
         ek_arena_alloc(arena, panel_floats(EK__GEMM_NC, EK__GEMM_KC), sizeof(float));
     compute->chunk_sums = ek_arena_alloc(arena, SLAB_CHUNKS, sizeof(float));
+    compute->chunks = ek_arena_alloc(arena, SLAB_CHUNKS, sizeof(int64_t));
     compute->packed_a = ek_arena_alloc(arena, (size_t)threads, sizeof(float *));
     compute->heads = ek_arena_alloc(arena, (size_t)threads, sizeof *compute->heads);
     for (int t = 0; t < threads; t++) {
@@ -183,23 +185,24 @@ int ek_compute_threads(const ek_compute *compute)
     return compute->threads;
 }
 
-/* Runs body with [begin, end) set to this thread's share of count units; small work stays on one
- * thread. Units are what must not be cut: rows, columns in sixteens, chunks. */
-#define EK_SPLIT(compute, count, worth_it, body)                                                   \
+/* Runs the body, the last argument, with [begin, end) set to this thread's share of count units;
+ * small work stays on one thread. Units are what must not be cut: rows, columns in sixteens,
+ * chunks. */
+#define EK_SPLIT(compute, count, worth_it, ...)                                                    \
     do {                                                                                           \
         int64_t split_count_ = (count);                                                            \
         if ((compute)->threads == 1 || !(worth_it)) {                                              \
             int64_t begin = 0, end = split_count_;                                                 \
             (void)begin;                                                                           \
             (void)end;                                                                             \
-            body;                                                                                  \
+            __VA_ARGS__;                                                                           \
         } else {                                                                                   \
             _Pragma("omp parallel num_threads((compute)->threads)")                                \
             {                                                                                      \
                 int64_t t_ = omp_get_thread_num(), n_ = omp_get_num_threads();                     \
                 int64_t begin = split_count_ * t_ / n_, end = split_count_ * (t_ + 1) / n_;        \
                 if (begin < end) {                                                                 \
-                    body;                                                                          \
+                    __VA_ARGS__;                                                                   \
                 }                                                                                  \
             }                                                                                      \
         }                                                                                          \
@@ -613,24 +616,55 @@ void ek_squared_error(ek_compute *compute, float *row_loss, float *dx, const flo
 
 /* ---- parameters ------------------------------------------------------------------------------ */
 
+/* *sum += the squares of `count` chunks, in order. */
+static void add_chunks(ek_compute *compute, double *sum, const float *x, int64_t total,
+                       const int64_t *chunks, int64_t count)
+{
+    EK_SPLIT(compute, count, count >= 8, {
+        for (int64_t i = begin; i < end; i++) {
+            int64_t first = chunks[i] * EK__SQUARES_CHUNK, left = total - first;
+            compute->chunk_sums[i] = compute->kernels->squares_chunk(
+                x + first, left < EK__SQUARES_CHUNK ? left : EK__SQUARES_CHUNK);
+        }
+    });
+    for (int64_t i = 0; i < count; i++) {
+        *sum += (double)compute->chunk_sums[i];
+    }
+}
+
 double ek_sum_squares(ek_compute *compute, const float *x, int64_t count)
 {
     double sum = 0;
-    int64_t chunks = ceil_div(count, EK__SQUARES_CHUNK);
-    for (int64_t slab = 0; slab < chunks; slab += SLAB_CHUNKS) {
-        int64_t in_slab = chunks - slab < SLAB_CHUNKS ? chunks - slab : SLAB_CHUNKS;
-        EK_SPLIT(compute, in_slab, in_slab >= 8, {
-            for (int64_t i = begin; i < end; i++) {
-                int64_t first = (slab + i) * EK__SQUARES_CHUNK;
-                int64_t left = count - first;
-                compute->chunk_sums[i] = compute->kernels->squares_chunk(
-                    x + first, left < EK__SQUARES_CHUNK ? left : EK__SQUARES_CHUNK);
-            }
-        });
-        for (int64_t i = 0; i < in_slab; i++) {
-            sum += (double)compute->chunk_sums[i];
+    int64_t chunks = ceil_div(count, EK__SQUARES_CHUNK), listed = 0;
+    for (int64_t chunk = 0; chunk < chunks; chunk++) {
+        compute->chunks[listed++] = chunk;
+        if (listed == SLAB_CHUNKS || chunk + 1 == chunks) {
+            add_chunks(compute, &sum, x, count, compute->chunks, listed);
+            listed = 0;
         }
     }
+    return sum;
+}
+
+/* A chunk without a listed row adds +0, so only the others are computed. */
+double ek_sum_squares_rows(ek_compute *compute, const float *x, int64_t count, const int32_t *rows,
+                           int64_t row_count, int64_t width)
+{
+    double sum = 0;
+    int64_t listed = 0, next = 0; /* first chunk that is not listed yet */
+    for (int64_t r = 0; r < row_count; r++) {
+        int64_t first = rows[r] * width / EK__SQUARES_CHUNK;
+        int64_t last = ((rows[r] + 1) * width - 1) / EK__SQUARES_CHUNK;
+        for (int64_t chunk = first > next ? first : next; chunk <= last; chunk++) {
+            compute->chunks[listed++] = chunk;
+            next = chunk + 1;
+            if (listed == SLAB_CHUNKS) {
+                add_chunks(compute, &sum, x, count, compute->chunks, listed);
+                listed = 0;
+            }
+        }
+    }
+    add_chunks(compute, &sum, x, count, compute->chunks, listed);
     return sum;
 }
 
@@ -652,6 +686,42 @@ void ek_adamw_update(ek_compute *compute, float *w, float *m, float *v, const fl
     EK_SPLIT(compute, count, count >= WORTH_SPLITTING,
              compute->kernels->adamw(w + begin, m + begin, v + begin, g + begin, end - begin,
                                      constants));
+}
+
+void ek_adamw_update_rows(ek_compute *compute, float *w, float *m, float *v, const float *g,
+                          const int32_t *rows, int64_t row_count, int64_t width,
+                          const ek_adamw_constants *constants)
+{
+    EK_SPLIT(compute, row_count, row_count * width >= WORTH_SPLITTING, {
+        for (int64_t r = begin; r < end; r++) {
+            int64_t at = rows[r] * width;
+            compute->kernels->adamw(w + at, m + at, v + at, g + at, width, constants);
+        }
+    });
+}
+
+void ek_adamw_replay(ek_compute *compute, float *w, float *m, float *v, const int32_t *rows,
+                     int64_t row_count, int64_t width, int32_t *made, const uint8_t *moved,
+                     int32_t updates, const ek_adamw_constants *constants,
+                     const ek_adamw_rates *rates)
+{
+    EK_SPLIT(compute, row_count, row_count * width >= WORTH_SPLITTING, {
+        for (int64_t r = begin; r < end; r++) {
+            int32_t row = rows ? rows[r] : (int32_t)r;
+            int64_t at = row * width;
+            if (made[row] == updates) {
+                continue;
+            }
+            if (moved[row]) {
+                compute->kernels->adamw_replay(w + at, m + at, v + at, width, constants, rates,
+                                               made[row], updates);
+            } else {
+                compute->kernels->decay_replay(w + at, width, constants->variant, rates, made[row],
+                                               updates);
+            }
+            made[row] = updates;
+        }
+    });
 }
 
 /* ---- elementary functions -------------------------------------------------------------------- */

@@ -232,6 +232,29 @@ typedef struct {
 void ek_adamw_update(ek_compute *compute, float *w, float *m, float *v, const float *g,
                      int64_t count, const ek_adamw_constants *constants);
 
+/* ---- rows of a table that most steps do not touch: exact lazy AdamW ----
+ * A table of `width` floats a row whose gradient is +0 outside the listed rows (ascending,
+ * distinct). Each function has the same bits as its dense counterpart over the whole table. */
+/* Sum of squares of the whole table of `count` floats. */
+double ek_sum_squares_rows(ek_compute *compute, const float *x, int64_t count, const int32_t *rows,
+                           int64_t row_count, int64_t width);
+/* ek_adamw_update on the listed rows. */
+void ek_adamw_update_rows(ek_compute *compute, float *w, float *m, float *v, const float *g,
+                          const int32_t *rows, int64_t row_count, int64_t width,
+                          const ek_adamw_constants *constants);
+/* What changes from one update to the next. */
+typedef struct {
+    float step_size, sqrt_bc2, decay;
+} ek_adamw_rates;
+/* Brings rows up to date: row r gets the updates made[r] .. updates - 1 with a gradient of +0, one
+ * after another with rates[made[r]] ..., and made[r] = updates. Where moved[r] is 0 the row's m and
+ * v are all +0: they are not read, and only the decay acts. constants give the variant, betas and
+ * eps. rows NULL: all of row_count rows. */
+void ek_adamw_replay(ek_compute *compute, float *w, float *m, float *v, const int32_t *rows,
+                     int64_t row_count, int64_t width, int32_t *made, const uint8_t *moved,
+                     int32_t updates, const ek_adamw_constants *constants,
+                     const ek_adamw_rates *rates);
+
 /* ---- elementary functions, for tests and for the few values outside arrays ------------------- */
 /* NaN in gives NaN out. Largest errors over all 2^32 floats, measured against libm's double
  * functions by tests/unit/test_kernel_elementary.c: exp 1.02 ULP (subnormal results included: it

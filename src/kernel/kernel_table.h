@@ -75,6 +75,12 @@ typedef struct {
     float (*squares_chunk)(const float *x, int64_t count); /* count <= EK__SQUARES_CHUNK */
     void (*adamw)(float *w, float *m, float *v, const float *g, int64_t count,
                   const ek_adamw_constants *constants);
+    /* Updates [first, last) with a gradient of zeros; decay alone where m and v are zeros. */
+    void (*adamw_replay)(float *w, float *m, float *v, int64_t count,
+                         const ek_adamw_constants *constants, const ek_adamw_rates *rates,
+                         int64_t first, int64_t last);
+    void (*decay_replay)(float *w, int64_t count, ek_adamw_variant variant,
+                         const ek_adamw_rates *rates, int64_t first, int64_t last);
     void (*elementary)(float *y, const float *x, int64_t count, int which); /* exp log erf tanh */
 } ek__kernels;
 

@@ -17,6 +17,7 @@ void ek_batch_plan(ek_batch *batch, ek_arena *arena, int32_t max_examples, int32
     batch->by_input_id = ek_arena_alloc(arena, tokens, word);
     batch->by_token_type = ek_arena_alloc(arena, tokens, word);
     batch->by_position = ek_arena_alloc(arena, tokens, word);
+    batch->distinct_ids = ek_arena_alloc(arena, tokens, word);
     batch->scratch = ek_arena_alloc(arena, tokens, word);
 }
 
@@ -73,4 +74,11 @@ void ek_batch_fill(ek_batch *batch, const ek_tokens *examples, int32_t example_c
     sort_by(batch->by_input_id, batch->input_ids, token, batch->scratch);
     sort_by(batch->by_token_type, batch->token_type_ids, token, batch->scratch);
     sort_by(batch->by_position, batch->position_ids, token, batch->scratch);
+    batch->distinct_count = 0;
+    for (int32_t i = 0; i < token; i++) {
+        int32_t id = batch->input_ids[batch->by_input_id[i]];
+        if (i == 0 || id != batch->distinct_ids[batch->distinct_count - 1]) {
+            batch->distinct_ids[batch->distinct_count++] = id;
+        }
+    }
 }

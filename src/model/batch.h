@@ -27,7 +27,9 @@ typedef struct {
     uint32_t *example_index; /* [example_count] index in the optimizer step: first_index + e */
     uint32_t *row_example, *row_position;               /* [token_count], for ek_rows */
     int32_t *by_input_id, *by_token_type, *by_position; /* [token_count] sorted token indices */
-    int32_t *scratch;                                   /* private */
+    int32_t *distinct_ids;                              /* [distinct_count] ascending */
+    int32_t distinct_count;
+    int32_t *scratch; /* private */
 } ek_batch;
 
 /* Lays the batch out in arena (measuring or real). */

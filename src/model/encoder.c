@@ -216,54 +216,64 @@ static ek_dropout dropout_at(const ek_encoder_options *options, double probabili
 
 /* ---- products of a linear layer with weight [n, k] ------------------------------------------- */
 
-static void linear(ek_compute *compute, float *y, const float *x, const float *weight,
+/* What the products of a pass share. */
+struct products {
+    ek_compute *compute;
+    ek_precision precision;
+    bool fresh; /* dW is written, not added to */
+};
+
+static void linear(const struct products *p, float *y, const float *x, const float *weight,
                    const float *bias, int64_t rows, int64_t n, int64_t k)
 {
-    ek_gemm(compute, &(ek_gemm_args){.m = rows,
-                                     .n = n,
-                                     .k = k,
-                                     .a = x,
-                                     .lda = k,
-                                     .b = weight,
-                                     .ldb = k,
-                                     .trans_b = true,
-                                     .c = y,
-                                     .ldc = n,
-                                     .bias = bias});
+    ek_gemm(p->compute, &(ek_gemm_args){.m = rows,
+                                        .n = n,
+                                        .k = k,
+                                        .precision = p->precision,
+                                        .a = x,
+                                        .lda = k,
+                                        .b = weight,
+                                        .ldb = k,
+                                        .trans_b = true,
+                                        .c = y,
+                                        .ldc = n,
+                                        .bias = bias});
 }
 
 /* dx = dy W, or dx += dy W. */
-static void linear_input(ek_compute *compute, float *dx, const float *dy, const float *weight,
+static void linear_input(const struct products *p, float *dx, const float *dy, const float *weight,
                          int64_t rows, int64_t n, int64_t k, bool accumulate)
 {
-    ek_gemm(compute, &(ek_gemm_args){.m = rows,
-                                     .n = k,
-                                     .k = n,
-                                     .a = dy,
-                                     .lda = n,
-                                     .b = weight,
-                                     .ldb = k,
-                                     .c = dx,
-                                     .ldc = k,
-                                     .accumulate = accumulate});
+    ek_gemm(p->compute, &(ek_gemm_args){.m = rows,
+                                        .n = k,
+                                        .k = n,
+                                        .precision = p->precision,
+                                        .a = dy,
+                                        .lda = n,
+                                        .b = weight,
+                                        .ldb = k,
+                                        .c = dx,
+                                        .ldc = k,
+                                        .accumulate = accumulate});
 }
 
 /* dW += dy^T x, dbias += column sums of dy. */
-static void linear_params(ek_compute *compute, float *dweight, float *dbias, const float *dy,
+static void linear_params(const struct products *p, float *dweight, float *dbias, const float *dy,
                           const float *x, int64_t rows, int64_t n, int64_t k)
 {
-    ek_gemm(compute, &(ek_gemm_args){.m = n,
-                                     .n = k,
-                                     .k = rows,
-                                     .a = dy,
-                                     .lda = n,
-                                     .trans_a = true,
-                                     .b = x,
-                                     .ldb = k,
-                                     .c = dweight,
-                                     .ldc = k,
-                                     .accumulate = true});
-    ek_bias_backward(compute, dbias, dy, rows, n);
+    ek_gemm(p->compute, &(ek_gemm_args){.m = n,
+                                        .n = k,
+                                        .k = rows,
+                                        .precision = p->precision,
+                                        .a = dy,
+                                        .lda = n,
+                                        .trans_a = true,
+                                        .b = x,
+                                        .ldb = k,
+                                        .c = dweight,
+                                        .ldc = k,
+                                        .accumulate = !p->fresh});
+    ek_bias_backward(p->compute, dbias, dy, rows, n);
 }
 
 /* ---- forward --------------------------------------------------------------------------------- */
@@ -301,6 +311,7 @@ static void layer_forward(const ek_encoder *encoder, ek_compute *compute, const 
     int64_t tokens = batch->token_count;
     uint32_t site = EK_SITE_LAYER + 4 * (uint32_t)index;
     float eps = (float)encoder->config->layer_norm_eps;
+    const struct products products = {compute, encoder->limits.precision, false};
 
     const float *residual = layer->input, *q = layer->qkv, *k = layer->qkv + h;
     int64_t ldq = 3 * h, ldkv = 3 * h;
@@ -308,13 +319,13 @@ static void layer_forward(const ek_encoder *encoder, ek_compute *compute, const 
         ek_add(compute, layer->input, options->addend, tokens * h);
     }
     if (!set->index) {
-        linear(compute, layer->qkv, layer->input, weights + o->query_weight,
+        linear(&products, layer->qkv, layer->input, weights + o->query_weight,
                weights + o->query_bias, tokens, 3 * h, h);
     } else {
         ek_rows_gather(compute, state->input_rows, layer->input, set->index, set->count, h);
-        linear(compute, state->query_rows, state->input_rows, weights + o->query_weight,
+        linear(&products, state->query_rows, state->input_rows, weights + o->query_weight,
                weights + o->query_bias, set->count, h, h);
-        linear(compute, layer->qkv, layer->input, weights + o->query_weight + h * h,
+        linear(&products, layer->qkv, layer->input, weights + o->query_weight + h * h,
                weights + o->query_bias + h, tokens, 2 * h, h);
         residual = state->input_rows;
         q = state->query_rows;
@@ -326,18 +337,18 @@ static void layer_forward(const ek_encoder *encoder, ek_compute *compute, const 
     ek_dropout dropout = dropout_at(options, options->attention_dropout, site);
     ek_attention_forward(compute, layer->context, h, layer->probs, q, ldq, k, k + h, ldkv, &shape,
                          &dropout);
-    linear(compute, layer->z1, layer->context, weights + o->attention_output_weight,
+    linear(&products, layer->z1, layer->context, weights + o->attention_output_weight,
            weights + o->attention_output_bias, set->count, h, h);
     dropout = dropout_at(options, options->hidden_dropout, site + 1);
     ek_residual_layernorm_forward(
         compute, layer->y1, layer->z1, layer->mean1, layer->rstd1, layer->z1, residual, &dropout,
         &set->rows, weights + o->attention_norm_weight, weights + o->attention_norm_bias, h, eps);
 
-    linear(compute, layer->pre, layer->y1, weights + o->intermediate_weight,
+    linear(&products, layer->pre, layer->y1, weights + o->intermediate_weight,
            weights + o->intermediate_bias, set->count, wide, h);
     ek_activation_forward(compute, layer->activated, layer->pre, set->count * wide,
                           encoder->config->hidden_act);
-    linear(compute, layer->z2, layer->activated, weights + o->output_weight,
+    linear(&products, layer->z2, layer->activated, weights + o->output_weight,
            weights + o->output_bias, set->count, h, wide);
     dropout = dropout_at(options, options->hidden_dropout, site + 2);
     ek_residual_layernorm_forward(compute, layer->output, layer->z2, layer->mean2, layer->rstd2,
@@ -377,21 +388,23 @@ static float *layer_backward(const ek_encoder *encoder, ek_compute *compute, flo
     int64_t tokens = batch->token_count, rows = set->count;
     uint32_t site = EK_SITE_LAYER + 4 * (uint32_t)index;
 
+    const struct products products = {compute, encoder->limits.precision, options->fresh_gradients};
+
     /* feed-forward */
     ek_layernorm_backward(compute, dout, gradients + o->output_norm_weight,
                           gradients + o->output_norm_bias, dout, layer->z2, layer->mean2,
                           layer->rstd2, weights + o->output_norm_weight, rows, h);
     ek_dropout dropout = dropout_at(options, options->hidden_dropout, site + 2);
     ek_dropout_apply(compute, state->drows, dout, &dropout, &set->rows, h);
-    linear_params(compute, gradients + o->output_weight, gradients + o->output_bias, state->drows,
+    linear_params(&products, gradients + o->output_weight, gradients + o->output_bias, state->drows,
                   layer->activated, rows, h, wide);
-    linear_input(compute, state->dwide, state->drows, weights + o->output_weight, rows, h, wide,
+    linear_input(&products, state->dwide, state->drows, weights + o->output_weight, rows, h, wide,
                  false);
     ek_activation_backward(compute, state->dwide, state->dwide, layer->pre, rows * wide,
                            encoder->config->hidden_act);
-    linear_params(compute, gradients + o->intermediate_weight, gradients + o->intermediate_bias,
+    linear_params(&products, gradients + o->intermediate_weight, gradients + o->intermediate_bias,
                   state->dwide, layer->y1, rows, wide, h);
-    linear_input(compute, dout, state->dwide, weights + o->intermediate_weight, rows, wide, h,
+    linear_input(&products, dout, state->dwide, weights + o->intermediate_weight, rows, wide, h,
                  true);
 
     /* attention */
@@ -400,10 +413,10 @@ static float *layer_backward(const ek_encoder *encoder, ek_compute *compute, flo
                           layer->rstd1, weights + o->attention_norm_weight, rows, h);
     dropout = dropout_at(options, options->hidden_dropout, site + 1);
     ek_dropout_apply(compute, state->drows, dout, &dropout, &set->rows, h);
-    linear_params(compute, gradients + o->attention_output_weight,
+    linear_params(&products, gradients + o->attention_output_weight,
                   gradients + o->attention_output_bias, state->drows, layer->context, rows, h, h);
-    linear_input(compute, state->dcontext, state->drows, weights + o->attention_output_weight, rows,
-                 h, h, false);
+    linear_input(&products, state->dcontext, state->drows, weights + o->attention_output_weight,
+                 rows, h, h, false);
     ek_attention_shape shape = shape_of(encoder, batch, set);
     dropout = dropout_at(options, options->attention_dropout, site);
     if (!set->index) {
@@ -411,22 +424,22 @@ static float *layer_backward(const ek_encoder *encoder, ek_compute *compute, flo
         ek_attention_backward(compute, dq, dq + h, dq + 2 * h, state->dcontext, h, layer->probs,
                               layer->qkv, 3 * h, layer->qkv + h, layer->qkv + 2 * h, 3 * h, &shape,
                               &dropout);
-        linear_params(compute, gradients + o->query_weight, gradients + o->query_bias, dq,
+        linear_params(&products, gradients + o->query_weight, gradients + o->query_bias, dq,
                       layer->input, tokens, 3 * h, h);
-        linear_input(compute, dout, dq, weights + o->query_weight, tokens, 3 * h, h, true);
+        linear_input(&products, dout, dq, weights + o->query_weight, tokens, 3 * h, h, true);
         return dout;
     }
     float *dkv = state->dqkv;
     ek_attention_backward(compute, state->dquery_rows, dkv, dkv + h, state->dcontext, h,
                           layer->probs, state->query_rows, h, layer->qkv, layer->qkv + h, 2 * h,
                           &shape, &dropout);
-    linear_params(compute, gradients + o->query_weight, gradients + o->query_bias,
+    linear_params(&products, gradients + o->query_weight, gradients + o->query_bias,
                   state->dquery_rows, state->input_rows, rows, h, h);
-    linear_params(compute, gradients + o->query_weight + h * h, gradients + o->query_bias + h, dkv,
-                  layer->input, tokens, 2 * h, h);
-    linear_input(compute, state->d, dkv, weights + o->query_weight + h * h, tokens, 2 * h, h,
+    linear_params(&products, gradients + o->query_weight + h * h, gradients + o->query_bias + h,
+                  dkv, layer->input, tokens, 2 * h, h);
+    linear_input(&products, state->d, dkv, weights + o->query_weight + h * h, tokens, 2 * h, h,
                  false);
-    linear_input(compute, dout, state->dquery_rows, weights + o->query_weight, rows, h, h, true);
+    linear_input(&products, dout, state->dquery_rows, weights + o->query_weight, rows, h, h, true);
     ek_rows_scatter_add(compute, state->d, dout, set->index, rows, h);
     return state->d;
 }

@@ -29,9 +29,10 @@
 
 typedef struct {
     int32_t max_examples, max_tokens;
-    int32_t max_length; /* longest example */
-    int32_t max_wanted; /* rows of the last layer: max_examples for [CLS], max_tokens for all */
-    bool train;         /* false: forward only, activations shared between layers */
+    int32_t max_length;     /* longest example */
+    int32_t max_wanted;     /* rows of the last layer: max_examples for [CLS], max_tokens for all */
+    bool train;             /* false: forward only, activations shared between layers */
+    ek_precision precision; /* of the encoder's linear layers; all else is fp32 */
 } ek_encoder_limits;
 
 /* Dropout sites (part of the numeric contract). */
@@ -51,6 +52,8 @@ typedef struct {
     const float *addend;    /* [T, H] or NULL */
     int32_t addend_layer;   /* -1: embedding sum; l: input of layer l */
     float *daddend;         /* [T, H] written by backward, or NULL */
+    bool fresh_gradients;   /* backward writes the gradients of the encoder's linear weights
+                             * instead of adding to them: they need not be zeroed before */
     bool frozen_embeddings; /* backward stops above the embeddings (nothing below needs it) */
 } ek_encoder_options;
 
@@ -71,8 +74,8 @@ void ek_encoder_plan(ek_encoder *encoder, ek_arena *arena, const ek_model_config
                      const ek_param_offsets *offsets, const ek_encoder_limits *limits);
 void ek_encoder_forward(ek_encoder *encoder, ek_compute *compute, const float *weights,
                         const ek_batch *batch, const ek_encoder_options *options);
-/* gradients [total_count] += ; dhidden [R, H] is overwritten as scratch. Same batch, weights and
- * options as the forward just before. */
+/* gradients [total_count] += (but see fresh_gradients); dhidden [R, H] is overwritten as scratch.
+ * Same batch, weights and options as the forward just before. */
 void ek_encoder_backward(ek_encoder *encoder, ek_compute *compute, float *gradients, float *dhidden,
                          const float *weights, const ek_batch *batch,
                          const ek_encoder_options *options);

@@ -73,9 +73,9 @@ enum { EVAL_EXAMPLES_MIN = 64 };
 void ek_workspace_plan(ek_workspace *workspace, ek_arena *arena, const ek_model_config *config,
                        const ek_param_offsets *offsets, int32_t num_labels,
                        const ek_token_set *const *sets, size_t set_count, int32_t batch_size,
-                       bool train)
+                       ek_precision precision, bool train)
 {
-    ek_encoder_limits limits = {.train = train};
+    ek_encoder_limits limits = {.train = train, .precision = precision};
     int64_t tokens = 1;
     for (size_t i = 0; i < set_count; i++) {
         if (!sets[i]) {

@@ -41,11 +41,12 @@ typedef struct {
     int32_t *labels;   /* [max_examples] scratch */
     float *targets;    /* [max_examples] scratch */
 } ek_workspace;
-/* The largest batch of any batch_size examples of the sets (NULL ones are skipped). */
+/* The largest batch of any batch_size examples of the sets (NULL ones are skipped). precision: of
+ * the encoder's linear layers. */
 void ek_workspace_plan(ek_workspace *workspace, ek_arena *arena, const ek_model_config *config,
                        const ek_param_offsets *offsets, int32_t num_labels,
                        const ek_token_set *const *sets, size_t set_count, int32_t batch_size,
-                       bool train);
+                       ek_precision precision, bool train);
 
 /* Asks the kernels for the scratch that the longest example needs: once, before the first step. */
 ek_status ek_workspace_reserve(const ek_workspace *workspace, ek_compute *compute, ek_error *err);

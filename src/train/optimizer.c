@@ -1,6 +1,7 @@
 #include "train/optimizer.h"
 
 #include <math.h>
+#include <string.h>
 
 void ek_optimizer_plan(ek_optimizer *optimizer, ek_arena *arena, const ek_params *params,
                        const ek_recipe *recipe)
@@ -11,14 +12,84 @@ void ek_optimizer_plan(ek_optimizer *optimizer, ek_arena *arena, const ek_params
     optimizer->v = ek_arena_alloc(arena, params->total_count, sizeof(float));
 }
 
+void ek_optimizer_plan_lazy(ek_optimizer *optimizer, ek_arena *arena, const ek_param *table,
+                            int64_t planned_updates)
+{
+    enum { LOGGED_MAX = 1 << 16 };
+    size_t rows = (size_t)table->rows;
+    ek_lazy_rows *lazy = &optimizer->lazy;
+    lazy->table = table;
+    lazy->capacity =
+        planned_updates > 0 && planned_updates < LOGGED_MAX ? (int32_t)planned_updates : LOGGED_MAX;
+    lazy->rates = ek_arena_alloc(arena, (size_t)lazy->capacity, sizeof *lazy->rates);
+    lazy->made = ek_arena_alloc(arena, rows, sizeof *lazy->made);
+    lazy->moved = ek_arena_alloc(arena, rows, sizeof *lazy->moved);
+    lazy->touched = ek_arena_alloc(arena, rows, sizeof *lazy->touched);
+    lazy->merged = ek_arena_alloc(arena, rows, sizeof *lazy->merged);
+}
+
+/* The part of a step that does not change from one to the next. */
+static ek_adamw_constants fixed_constants(const ek_recipe *recipe)
+{
+    return (ek_adamw_constants){
+        .variant = (ek_adamw_variant)recipe->adam_variant,
+        .beta1 = (float)recipe->adam_beta1,
+        .one_minus_beta1 = (float)(1 - recipe->adam_beta1),
+        .beta2 = (float)recipe->adam_beta2,
+        .one_minus_beta2 = (float)(1 - recipe->adam_beta2),
+        .eps = (float)recipe->adam_epsilon,
+    };
+}
+
+void ek_optimizer_catch_up(ek_optimizer *optimizer, ek_compute *compute, float *weights,
+                           const int32_t *rows, int64_t count)
+{
+    const ek_lazy_rows *lazy = &optimizer->lazy;
+    if (!lazy->table) {
+        return;
+    }
+    size_t at = lazy->table->offset;
+    ek_adamw_constants constants = fixed_constants(optimizer->recipe);
+    ek_adamw_replay(compute, weights + at, optimizer->m + at, optimizer->v + at, rows,
+                    rows ? count : lazy->table->rows, lazy->table->columns, lazy->made, lazy->moved,
+                    lazy->updates, &constants, lazy->rates);
+}
+
+void ek_optimizer_touch(ek_optimizer *optimizer, ek_compute *compute, float *weights,
+                        const int32_t *rows, int64_t count)
+{
+    ek_lazy_rows *lazy = &optimizer->lazy;
+    if (!lazy->table) {
+        return;
+    }
+    ek_optimizer_catch_up(optimizer, compute, weights, rows, count);
+    int32_t merged = 0, old = 0;
+    for (int64_t i = 0; i < count || old < lazy->touched_count;) {
+        bool take_old = i == count || (old < lazy->touched_count && lazy->touched[old] <= rows[i]);
+        int32_t row = take_old ? lazy->touched[old++] : rows[i++];
+        if (merged == 0 || lazy->merged[merged - 1] != row) {
+            lazy->merged[merged++] = row;
+        }
+    }
+    int32_t *held = lazy->touched;
+    lazy->touched = lazy->merged;
+    lazy->merged = held;
+    lazy->touched_count = merged;
+}
+
 double ek_optimizer_norm(ek_optimizer *optimizer, ek_compute *compute, const float *gradients,
                          double *tensor_norms)
 {
     const ek_params *params = optimizer->params;
+    const ek_lazy_rows *lazy = &optimizer->lazy;
     double total = 0;
     for (size_t i = 0; i < params->count; i++) {
         const ek_param *row = &params->rows[i];
-        double squares = ek_sum_squares(compute, gradients + row->offset, (int64_t)row->count);
+        const float *g = gradients + row->offset;
+        double squares = row == lazy->table
+                             ? ek_sum_squares_rows(compute, g, (int64_t)row->count, lazy->touched,
+                                                   lazy->touched_count, row->columns)
+                             : ek_sum_squares(compute, g, (int64_t)row->count);
         if (tensor_norms) {
             tensor_norms[i] = sqrt(squares);
         }
@@ -45,23 +116,58 @@ static ek_adamw_constants step_constants(const ek_optimizer *optimizer, double r
     }
     bool torch_variant = recipe->adam_variant == EK_ADAMW_TORCH;
     double step_size = torch_variant ? rate / correction1 : rate * correction2 / correction1;
-    return (ek_adamw_constants){
-        .variant = (ek_adamw_variant)recipe->adam_variant,
-        .clip = (float)clip,
-        .beta1 = (float)recipe->adam_beta1,
-        .one_minus_beta1 = (float)(1 - recipe->adam_beta1),
-        .beta2 = (float)recipe->adam_beta2,
-        .one_minus_beta2 = (float)(1 - recipe->adam_beta2),
-        .eps = (float)recipe->adam_epsilon,
-        .step_size = (float)step_size,
-        .sqrt_bc2 = torch_variant ? (float)correction2 : 1.0f,
-    };
+    ek_adamw_constants constants = fixed_constants(recipe);
+    constants.clip = (float)clip;
+    constants.step_size = (float)step_size;
+    constants.sqrt_bc2 = torch_variant ? (float)correction2 : 1.0f;
+    return constants;
+}
+
+/* The lazy table's part of an update, whose constants are logged for the rows that wait. */
+static void step_lazy_rows(ek_optimizer *optimizer, ek_compute *compute, float *weights,
+                           float *gradients, const ek_adamw_constants *constants)
+{
+    ek_lazy_rows *lazy = &optimizer->lazy;
+    size_t at = lazy->table->offset, columns = (size_t)lazy->table->columns;
+    if (lazy->updates == lazy->capacity) {
+        ek_optimizer_catch_up(optimizer, compute, weights, NULL, 0);
+        memset(lazy->made, 0, (size_t)lazy->table->rows * sizeof *lazy->made);
+        lazy->updates = 0;
+    }
+    lazy->rates[lazy->updates++] =
+        (ek_adamw_rates){constants->step_size, constants->sqrt_bc2, constants->decay};
+    ek_adamw_update_rows(compute, weights + at, optimizer->m + at, optimizer->v + at,
+                         gradients + at, lazy->touched, lazy->touched_count, lazy->table->columns,
+                         constants);
+    for (int32_t i = 0; i < lazy->touched_count; i++) {
+        int32_t row = lazy->touched[i];
+        lazy->made[row] = lazy->updates;
+        lazy->moved[row] = 1;
+        memset(gradients + at + (size_t)row * columns, 0, columns * sizeof *gradients);
+    }
+    lazy->touched_count = 0;
+}
+
+/* A norm that is not finite makes a clipping factor which turns even gradients of zero into NaN:
+ * this update moves every row. */
+static void touch_all_rows(ek_optimizer *optimizer, ek_compute *compute, float *weights)
+{
+    ek_lazy_rows *lazy = &optimizer->lazy;
+    ek_optimizer_catch_up(optimizer, compute, weights, NULL, 0);
+    for (int32_t row = 0; row < lazy->table->rows; row++) {
+        lazy->touched[row] = row;
+    }
+    lazy->touched_count = lazy->table->rows;
 }
 
 void ek_optimizer_step(ek_optimizer *optimizer, ek_compute *compute, float *weights,
-                       const float *gradients, double rate, double norm)
+                       float *gradients, double rate, double norm)
 {
     const ek_params *params = optimizer->params;
+    const ek_lazy_rows *lazy = &optimizer->lazy;
+    if (lazy->table && !isfinite(norm)) {
+        touch_all_rows(optimizer, compute, weights);
+    }
     optimizer->t++;
     optimizer->beta1_power *= optimizer->recipe->adam_beta1;
     optimizer->beta2_power *= optimizer->recipe->adam_beta2;
@@ -70,13 +176,19 @@ void ek_optimizer_step(ek_optimizer *optimizer, ek_compute *compute, float *weig
     /* Neighbours that decay alike are updated as one range: the padding between them has zero
      * weight and zero gradient, and stays zero. */
     for (size_t first = 0; first < params->count;) {
+        constants.decay = params->rows[first].decays ? decay : 0.0f;
+        if (&params->rows[first] == lazy->table) {
+            step_lazy_rows(optimizer, compute, weights, gradients, &constants);
+            first++;
+            continue;
+        }
         size_t next = first + 1;
-        while (next < params->count && params->rows[next].decays == params->rows[first].decays) {
+        while (next < params->count && params->rows[next].decays == params->rows[first].decays &&
+               &params->rows[next] != lazy->table) {
             next++;
         }
         size_t begin = params->rows[first].offset;
         size_t end = params->rows[next - 1].offset + params->rows[next - 1].count;
-        constants.decay = params->rows[first].decays ? decay : 0.0f;
         ek_adamw_update(compute, weights + begin, optimizer->m + begin, optimizer->v + begin,
                         gradients + begin, (int64_t)(end - begin), &constants);
         first = next;

@@ -48,6 +48,7 @@ typedef struct {
     bool bias_correction;
     double max_grad_norm;   /* 0: no clipping */
     double dropout;         /* all of them; NaN: what config.json says */
+    int precision;          /* ek_precision of the encoder's linear layers: "fp32", "bf16" */
     int segment_ids;        /* ek_segment_ids */
     int truncation;         /* ek_truncation: "fast", "slow" */
     int64_t train_examples; /* 0: all */

@@ -27,8 +27,10 @@ struct run {
     float *best_weights; /* only when the best checkpoint is reported */
     ek_optimizer optimizer;
     ek_workspace workspace;
-    uint32_t *subset;     /* [example_count] indices into the training set */
-    uint32_t *order;      /* [example_count] this epoch's order of the subset */
+    uint32_t *subset;  /* [example_count] indices into the training set */
+    uint32_t *order;   /* [example_count] this epoch's order of the subset */
+    int32_t *eval_ids; /* [eval_id_count] distinct token ids of the validation sets, ascending */
+    int32_t eval_id_count;
     double *tensor_norms; /* [params.count] with log_gradients */
     uint32_t example_count;
     bool have_best;
@@ -43,6 +45,12 @@ static uint32_t subset_size(const ek_run_input *input)
     return (uint32_t)(wanted > 0 && (size_t)wanted < count ? (size_t)wanted : count);
 }
 
+/* The table whose rows most steps do not touch: the word embeddings, first of all parameters. */
+static const ek_param *word_table(const ek_params *params)
+{
+    return &params->rows[0];
+}
+
 static void lay_out(struct run *run, ek_arena *arena)
 {
     const ek_run_input *input = run->input;
@@ -54,9 +62,12 @@ static void lay_out(struct run *run, ek_arena *arena)
         run->best_weights = ek_arena_alloc(arena, total, sizeof(float));
     }
     ek_optimizer_plan(&run->optimizer, arena, params, input->recipe);
+    ek_optimizer_plan_lazy(&run->optimizer, arena, word_table(params), run->schedule.total_steps);
+    run->eval_ids = ek_arena_alloc(arena, (size_t)input->model->config.vocab_size, sizeof(int32_t));
     const ek_token_set *sets[] = {input->train, input->validation, input->validation_2};
     ek_workspace_plan(&run->workspace, arena, &input->model->config, &input->model->offsets,
-                      params->num_labels, sets, 3, (int32_t)input->recipe->batch_size, true);
+                      params->num_labels, sets, 3, (int32_t)input->recipe->batch_size,
+                      (ek_precision)input->recipe->precision, true);
     run->subset = ek_arena_alloc(arena, run->example_count, sizeof(uint32_t));
     run->order = ek_arena_alloc(arena, run->example_count, sizeof(uint32_t));
     if (input->recipe->log_gradients) {
@@ -68,6 +79,7 @@ size_t ek_run_bytes(const ek_run_input *input)
 {
     struct run run = {.input = input, .example_count = subset_size(input)};
     ek_arena plan = ek_arena_measure();
+    ek_schedule_init(&run.schedule, input->recipe, run.example_count, NULL);
     lay_out(&run, &plan);
     return plan.used_bytes;
 }
@@ -125,7 +137,10 @@ static double micro_batch(struct run *run, int64_t step, uint32_t first, int32_t
     dropout_options(run, step, &encoder_options, &head_options);
     bool regression = input->problem == EK_PROBLEM_REGRESSION;
 
+    encoder_options.fresh_gradients = index_in_step == 0;
     ek_batch_fill(&work->batch, work->picked, count, index_in_step);
+    ek_optimizer_touch(&run->optimizer, run->compute, run->weights, work->batch.distinct_ids,
+                       work->batch.distinct_count);
     ek_encoder_forward(&work->encoder, run->compute, run->weights, &work->batch, &encoder_options);
     ek_head_forward(&work->head, run->compute, work->encoder.hidden, run->weights, &work->batch,
                     &head_options);
@@ -158,11 +173,25 @@ static void log_step(struct run *run, int64_t step, double rate, double norm)
     }
 }
 
+/* Zeroes what the first micro-batch adds to: all but the encoder's linear weights, which it writes
+ * (fresh_gradients), and the word embeddings, which the optimizer leaves zeroed. */
+static void zero_gradients(struct run *run)
+{
+    const ek_params *params = &run->input->model->params;
+    for (size_t i = 0; i < params->count; i++) {
+        const ek_param *row = &params->rows[i];
+        bool linear = row->rank == 2 && row->layer >= 0 && !row->is_head;
+        if (!linear && row != word_table(params)) {
+            ek_zero(run->compute, run->gradients + row->offset, (int64_t)row->count);
+        }
+    }
+}
+
 /* One optimizer step over the window of examples from order[first]. */
 static void train_step(struct run *run, int64_t step, uint32_t first, uint32_t count)
 {
     const ek_recipe *recipe = run->input->recipe;
-    ek_zero(run->compute, run->gradients, (int64_t)run->input->model->params.total_count);
+    zero_gradients(run);
     double loss = 0;
     for (uint32_t done = 0; done < count;) {
         uint32_t left = count - done;
@@ -206,6 +235,8 @@ static ek_status evaluate(struct run *run, int64_t step, ek_error *err)
     const ek_run_input *input = run->input;
     ek_run_result *result = run->result;
     double started = ek_clock_seconds();
+    ek_optimizer_catch_up(&run->optimizer, run->compute, run->weights, run->eval_ids,
+                          run->eval_id_count);
     if (input->validation_2) {
         ek_predictions second;
         EK_TRY(ek_predictions_init(&second, input->validation_2->count,
@@ -238,6 +269,7 @@ static ek_status evaluate(struct run *run, int64_t step, ek_error *err)
     bool best_reported = input->recipe->report_checkpoint == EK_CHECKPOINT_BEST;
     if (!best_reported || better) {
         if (best_reported) {
+            ek_optimizer_catch_up(&run->optimizer, run->compute, run->weights, NULL, 0);
             memcpy(run->best_weights, run->weights,
                    input->model->params.total_count * sizeof(float));
         }
@@ -249,6 +281,25 @@ static ek_status evaluate(struct run *run, int64_t step, ek_error *err)
     }
     result->eval_seconds += ek_clock_seconds() - started;
     return EK_OK;
+}
+
+/* Marks ids in a table of the vocabulary's size, then lists them. */
+static void list_eval_ids(struct run *run)
+{
+    const ek_token_set *sets[] = {run->input->validation, run->input->validation_2};
+    int32_t vocab_size = run->input->model->config.vocab_size;
+    for (size_t s = 0; s < 2; s++) {
+        for (size_t i = 0; sets[s] && i < sets[s]->count; i++) {
+            for (int32_t p = 0; p < sets[s]->examples[i].length; p++) {
+                run->eval_ids[sets[s]->examples[i].input_ids[p]] = 1;
+            }
+        }
+    }
+    for (int32_t id = 0; id < vocab_size; id++) {
+        if (run->eval_ids[id]) {
+            run->eval_ids[run->eval_id_count++] = id; /* never ahead of id */
+        }
+    }
 }
 
 static ek_status train(struct run *run, ek_error *err)
@@ -296,6 +347,7 @@ static ek_status finish(struct run *run, ek_error *err)
     const ek_run_input *input = run->input;
     const ek_params *params = &input->model->params;
     ek_run_result *result = run->result;
+    ek_optimizer_catch_up(&run->optimizer, run->compute, run->weights, NULL, 0);
     const float *reported = run->best_weights ? run->best_weights : run->weights;
     ek_params_hash(params, reported, result->weights_hash);
     if (result->nonfinite_step >= 0 || !result->predictions.finite) {
@@ -333,6 +385,7 @@ ek_status ek_run_execute(ek_run_result *result, const ek_run_input *input, ek_co
     EK_GOTO(status, ek_workspace_reserve(&run.workspace, compute, err), done);
     ek_sample_subset(run.subset, (uint32_t)input->train->count, run.example_count,
                      input->seeds.subset);
+    list_eval_ids(&run);
     ek_model_init_run(input->model, run.weights, input->seeds.init);
 
     double started = ek_clock_seconds();

@@ -69,7 +69,11 @@ static void make_examples(struct golden *g)
 static void lay_out(struct golden *g, ek_arena *arena)
 {
     int32_t tokens = g->count * g->longest;
-    ek_encoder_limits limits = {g->count, tokens, g->longest, g->count, true};
+    ek_encoder_limits limits = {.max_examples = g->count,
+                                .max_tokens = tokens,
+                                .max_length = g->longest,
+                                .max_wanted = g->count,
+                                .train = true};
     size_t total = g->model.params.total_count;
     g->weights = ek_arena_alloc(arena, total, sizeof(float));
     g->gradients = ek_arena_alloc(arena, total, sizeof(float));

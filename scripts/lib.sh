@@ -33,5 +33,5 @@ need_packages() {
 }
 
 # What a build needs; README.md says why each is there.
-build_packages=(gcc libc6-dev cmake ninja-build pkg-config libjansson-dev libyaml-dev
-  libsqlite3-dev)
+build_packages=(gcc libc6-dev cmake ninja-build pkg-config libjansson-dev nettle-dev
+  libyaml-dev libsqlite3-dev)

@@ -1,4 +1,4 @@
-/* sha256.h - SHA-256 (FIPS 180-4): identity of data, of models, and of the final weights.
+/* sha256.h - SHA-256 (FIPS 180-4, by libnettle): identity of data, models, and final weights.
  *
  * ek_sha256_f32 hashes floats as little-endian bits with every NaN as 7fc00000 (docs/numerics.md,
  * rule 7), so that a hash does not depend on a NaN's payload.
@@ -7,12 +7,11 @@
 #define EK_BASE_SHA256_H
 
 #include <stddef.h>
-#include <stdint.h>
+
+#include <nettle/sha2.h>
 
 typedef struct {
-    uint32_t state[8];
-    uint64_t count_bytes;
-    unsigned char block[64];
+    struct sha256_ctx context; /* private */
 } ek_sha256;
 
 void ek_sha256_init(ek_sha256 *hash);

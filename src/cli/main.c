@@ -204,19 +204,21 @@ static ek_status run_verb(const char *name, int argc, char **argv, ek_error *err
     return status;
 }
 
-/* Threads that wait must sleep, not spin: when another process has one of the cores, a spinning
- * barrier costs a time slice (measured: 23 times slower). OpenMP reads this once, at load, so the
- * program starts itself again with it; where that fails it goes on as it is. */
-static void wait_passively(char **argv)
+/* Threads that wait must soon sleep: when another process has one of the cores, a barrier that spins
+ * costs a time slice. A short spin (some 20 us) spares an idle machine most of the waking
+ * (docs/performance.md, "Threads that wait"). OpenMP reads this once, at load, so the program starts
+ * itself again with it; where that fails it goes on as it is. */
+static void wait_briefly(char **argv)
 {
-    if (!getenv("OMP_WAIT_POLICY") && setenv("OMP_WAIT_POLICY", "passive", 0) == 0) {
+    if (!getenv("OMP_WAIT_POLICY") && setenv("OMP_WAIT_POLICY", "passive", 0) == 0 &&
+        setenv("GOMP_SPINCOUNT", "2000", 0) == 0) {
         execv("/proc/self/exe", argv);
     }
 }
 
 int main(int argc, char **argv)
 {
-    wait_passively(argv);
+    wait_briefly(argv);
     ek_error err = {0};
     ek_status status;
     install_signals();

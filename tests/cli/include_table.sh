@@ -99,7 +99,7 @@ BEGIN {
     count = split("assert.h complex.h ctype.h errno.h fenv.h float.h inttypes.h limits.h locale.h " \
         "math.h setjmp.h signal.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h " \
         "stdio.h stdlib.h stdnoreturn.h string.h tgmath.h threads.h time.h wchar.h " \
-        "dirent.h fcntl.h fnmatch.h ftw.h glob.h langinfo.h libgen.h netdb.h poll.h pthread.h pwd.h sched.h " \
+        "dirent.h endian.h fcntl.h fnmatch.h ftw.h glob.h langinfo.h libgen.h netdb.h poll.h pthread.h pwd.h sched.h " \
         "semaphore.h spawn.h strings.h sys/file.h sys/ioctl.h sys/mman.h sys/prctl.h " \
         "sys/random.h sys/resource.h sys/select.h sys/socket.h sys/stat.h sys/statvfs.h " \
         "sys/sysinfo.h sys/time.h sys/types.h sys/uio.h sys/un.h sys/utsname.h sys/wait.h " \
@@ -109,6 +109,7 @@ BEGIN {
     owner["utf8proc.h"] = owner["pcre2.h"] = "text"
     owner["omp.h"] = owner["arm_neon.h"] = "kernel"
     owner["jansson.h"] = "base/json.h"
+    owner["nettle/sha2.h"] = "base/sha256.h"
     owner["cpuid.h"] = "base/cpu.c"
     owner["curl/curl.h"] = "cli/cmd_pull.c"
 }

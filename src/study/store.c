@@ -294,6 +294,8 @@ static ek_status insert_options(ek_store *store, int64_t id, const ek_option_tab
 static ek_status compare_arm(ek_store *store, int64_t id, const ek_arm *arm, struct diff *diff,
                              ek_error *err)
 {
+    ek_recipe defaults;
+    EK_TRY(ek_option_defaults(&ek_recipe_options, &defaults, err));
     for (size_t i = 0; i < ek_recipe_options.count; i++) {
         const ek_option *option = &ek_recipe_options.rows[i];
         if (!(option->flags & EK_OPTION_RESULT)) {
@@ -307,10 +309,17 @@ static ek_status compare_arm(ek_store *store, int64_t id, const ek_arm *arm, str
         ek_status status = ek__store_step(store, statement, &row, err);
         ek_buf now = {0};
         bool set = ek_option_get(option, &arm->recipe, &now);
-        const char *stored = row ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+        /* A store of an older version lacks the options that came later: its runs had what is now
+         * their default. */
+        ek_buf before = {0};
+        bool had = ek_option_get(option, &defaults, &before);
+        const char *stored = row   ? (const char *)sqlite3_column_text(statement, 0)
+                             : had ? ek_buf_text(&before)
+                                   : "(unset)";
         char what[160];
         snprintf(what, sizeof what, "%.60s, %s", arm->group, option->name);
-        differ(diff, what, stored ? stored : "(unset)", set ? ek_buf_text(&now) : "(unset)");
+        differ(diff, what, stored, set ? ek_buf_text(&now) : "(unset)");
+        ek_buf_deinit(&before);
         ek_buf_deinit(&now);
         sqlite3_finalize(statement);
         EK_TRY(status);

@@ -18,6 +18,10 @@ expect 0 "" "$EVENKEEL" "${study[@]}" --seeds 1..4 -o whole
 [ "$(sqlite3 whole/store.db "SELECT count(*) FROM runs WHERE status = 'done'")" = 8 ] ||
   fail "seeds were not added"
 expect 2 "learning_rate: 0.003 -> 0.001" "$EVENKEEL" "${study[@]}" --seeds 1..3 --learning-rate 1e-3 -o whole
+# A store of an older version lacks options that came later: their default is no other value.
+sqlite3 whole/store.db "DELETE FROM config WHERE key = 'precision'"
+expect 0 "" "$EVENKEEL" "${study[@]}" --seeds 1..3 -o whole
+expect 2 "precision: fp32 -> bf16" "$EVENKEEL" "${study[@]}" --seeds 1..3 --precision bf16 -o whole
 reviews 62 >other.csv
 expect 2 "data" "$EVENKEEL" study --model "$tiny" --train-file other.csv "${quick[@]}" -q --seeds 1 -o whole
 

@@ -15,7 +15,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-static const char *const isa_names[EK_ISA_COUNT] = {"scalar", "avx2", "avx512", "avx512_bf16", "neon"};
+static const char *const isa_names[EK_ISA_COUNT] = {"scalar", "avx2", "avx512", "avx512_bf16",
+                                                    "neon"};
 
 const char *ek_isa_name(ek_isa isa)
 {

@@ -204,10 +204,10 @@ static ek_status run_verb(const char *name, int argc, char **argv, ek_error *err
     return status;
 }
 
-/* Threads that wait must soon sleep: when another process has one of the cores, a barrier that spins
- * costs a time slice. A short spin (some 20 us) spares an idle machine most of the waking
- * (docs/performance.md, "Threads that wait"). OpenMP reads this once, at load, so the program starts
- * itself again with it; where that fails it goes on as it is. */
+/* Threads that wait must soon sleep: when another process has one of the cores, a barrier that
+ * spins costs a time slice. A short spin (some 20 us) spares an idle machine most of the waking
+ * (docs/performance.md, "Threads that wait"). OpenMP reads this once, at load, so the program
+ * starts itself again with it; where that fails it goes on as it is. */
 static void wait_briefly(char **argv)
 {
     if (!getenv("OMP_WAIT_POLICY") && setenv("OMP_WAIT_POLICY", "passive", 0) == 0 &&

@@ -1,7 +1,7 @@
 /* kernel_table.h - what one instruction set provides: operations on ranges, by a single thread.
  *
- * kernel.c splits work over threads and calls these. Each kernels_<isa>.c fills one table from the
- * bodies elementary.inc, gemm.inc and ops.inc. Formulas: kernel.h.
+ * gemm.c, attention.c and operations.c split work over threads and call these. Each kernels_<isa>.c
+ * fills one table from the bodies elementary.inc, gemm.inc and ops.inc. Formulas: kernel.h.
  */
 #ifndef EK_KERNEL_KERNEL_TABLE_H
 #define EK_KERNEL_KERNEL_TABLE_H
@@ -35,6 +35,8 @@ typedef struct {
     void (*gemm_multiply)(const ek_gemm_args *args, float *packed_a, const float *packed_b,
                           const ek__gemm_block *block, int64_t row0, int64_t row1, int64_t p0,
                           int64_t p1);
+    /* The register tile on constant operands, iterations times; some number that depends on it. */
+    float (*peak)(int64_t iterations, bool bf16);
     void (*bias_backward)(float *dbias, const float *dy, int64_t rows, int64_t width, int64_t c0,
                           int64_t c1);
     void (*dropout_rows)(float *y, const float *x, const ek_dropout *dropout, const ek_rows *rows,

@@ -1,0 +1,153 @@
+/* The state behind ek_compute: which kernels, how many threads, which buffers. */
+#include "kernel/compute.h"
+
+#include <float.h>
+
+enum { LENGTH_PLANNED = 512, HEAD_SIZE_PLANNED = 128 };
+
+static size_t panel_floats(int64_t columns, int64_t depth)
+{
+    return (size_t)(ek__ceil_div(columns, EK__TILE_COLUMNS_MAX) * EK__TILE_COLUMNS_MAX * depth);
+}
+
+static void lay_out(ek_compute *compute, ek_arena *arena, int threads)
+{
+    compute->packed_b =
+        ek_arena_alloc(arena, panel_floats(EK__GEMM_NC, EK__GEMM_KC), sizeof(float));
+    compute->chunk_sums = ek_arena_alloc(arena, EK__SLAB_CHUNKS, sizeof(float));
+    compute->chunks = ek_arena_alloc(arena, EK__SLAB_CHUNKS, sizeof(int64_t));
+    compute->packed_a = ek_arena_alloc(arena, (size_t)threads, sizeof(float *));
+    compute->heads = ek_arena_alloc(arena, (size_t)threads, sizeof *compute->heads);
+    for (int t = 0; t < threads; t++) {
+        float *block = ek_arena_alloc(arena, EK__GEMM_A_LANES * EK__GEMM_KC, sizeof(float));
+        if (compute->packed_a) {
+            compute->packed_a[t] = block;
+        }
+    }
+}
+
+static void lay_out_heads(ek_compute *compute, ek_arena *arena, int threads, int32_t length,
+                          int32_t head_size)
+{
+    size_t square = (size_t)length * (size_t)length;
+    /* The deepest and widest operand of a head's products is the longer of length and head_size. */
+    int64_t side = length > head_size ? length : head_size;
+    int64_t depth = side < EK__GEMM_KC ? side : EK__GEMM_KC;
+    for (int t = 0; t < threads; t++) {
+        struct ek__head_scratch scratch;
+        scratch.first = ek_arena_alloc(arena, square, sizeof(float));
+        scratch.second = ek_arena_alloc(arena, square, sizeof(float));
+        scratch.packed_a = ek_arena_alloc(arena, EK__GEMM_A_LANES * (size_t)depth, sizeof(float));
+        scratch.packed_b = ek_arena_alloc(
+            arena, panel_floats(side < EK__GEMM_NC ? side : EK__GEMM_NC, depth), sizeof(float));
+        if (arena->base) {
+            compute->heads[t] = scratch;
+        }
+    }
+}
+
+static const ek__kernels *table_of(ek_isa isa)
+{
+    switch (isa) {
+#if defined(__x86_64__)
+    case EK_ISA_AVX2:
+        return &ek__kernels_avx2;
+    case EK_ISA_AVX512:
+        return &ek__kernels_avx512;
+    case EK_ISA_AVX512_BF16:
+        return &ek__kernels_avx512_bf16;
+#endif
+    default: /* plain C serves every machine that has no table of its own */
+        return &ek__kernels_scalar;
+    }
+}
+
+ek_status ek_compute_reserve_length(ek_compute *compute, int32_t max_length, int32_t head_size,
+                                    ek_error *err)
+{
+    if (max_length <= compute->max_length && head_size <= compute->head_size) {
+        return EK_OK;
+    }
+    max_length = max_length > compute->max_length ? max_length : compute->max_length;
+    head_size = head_size > compute->head_size ? head_size : compute->head_size;
+    ek_arena plan = ek_arena_measure(), arena;
+    lay_out_heads(compute, &plan, compute->threads, max_length, head_size);
+    EK_TRY(ek_arena_init(&arena, plan.used_bytes, err));
+    lay_out_heads(compute, &arena, compute->threads, max_length, head_size);
+    ek_arena_deinit(&compute->heads_arena);
+    compute->heads_arena = arena;
+    compute->max_length = max_length;
+    compute->head_size = head_size;
+    return EK_OK;
+}
+
+/* Flush-to-zero would change bits (numerics, rule 8). Threads inherit the mode of their creator. */
+static bool keeps_denormals(void)
+{
+    volatile float smallest = FLT_MIN;
+    volatile float half = smallest * 0.5f; /* flushed as a result? */
+    return half * 2.0f == FLT_MIN;         /* or as an operand? */
+}
+
+ek_status ek_compute_new(ek_compute **out, int threads, ek_error *err)
+{
+    *out = NULL;
+    if (!keeps_denormals()) {
+        return ek_error_set(err, EK_E_FAILED,
+                            "this process flushes denormal numbers to zero, which changes results; "
+                            "preload no library that is built with fast-math");
+    }
+    if (threads < 1 || threads > 1024) {
+        return ek_error_set(err, EK_E_USAGE, "threads must be 1 to 1024, found %d", threads);
+    }
+    ek_isa isa;
+    EK_TRY(ek_isa_choose(&isa, err));
+    ek_compute *compute = ek_calloc(1, sizeof *compute);
+    if (!compute) {
+        return ek_error_set(err, EK_E_MEMORY, "no memory for the kernels' state");
+    }
+    compute->kernels = table_of(isa);
+    compute->threads = threads;
+    ek_compute measured = {0};
+    ek_arena plan = ek_arena_measure();
+    lay_out(&measured, &plan, threads);
+    ek_status status = ek_arena_init(&compute->arena, plan.used_bytes, err);
+    if (status == EK_OK) {
+        lay_out(compute, &compute->arena, threads);
+        status = ek_compute_reserve_length(compute, LENGTH_PLANNED, HEAD_SIZE_PLANNED, err);
+    }
+    if (status != EK_OK) {
+        ek_compute_free(compute);
+        return status;
+    }
+    *out = compute;
+    return EK_OK;
+}
+
+void ek_compute_free(ek_compute *compute)
+{
+    if (compute) {
+        ek_arena_deinit(&compute->arena);
+        ek_arena_deinit(&compute->heads_arena);
+        ek_free(compute);
+    }
+}
+
+size_t ek_compute_bytes(int threads)
+{
+    ek_compute measured = {0};
+    ek_arena plan = ek_arena_measure();
+    lay_out(&measured, &plan, threads);
+    lay_out_heads(&measured, &plan, threads, LENGTH_PLANNED, HEAD_SIZE_PLANNED);
+    return plan.used_bytes;
+}
+
+ek_isa ek_compute_isa(const ek_compute *compute)
+{
+    return compute->kernels->isa;
+}
+
+int ek_compute_threads(const ek_compute *compute)
+{
+    return compute->threads;
+}

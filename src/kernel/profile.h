@@ -1,0 +1,53 @@
+/* profile.h - where the time of a step goes: seconds, calls and FLOPs by kind of operation.
+ *
+ *     ek_profile profile = {0};
+ *     ek_compute_set_profile(compute, &profile);   // every operation now adds to it
+ *     ... steps ...
+ *     ek_compute_set_profile(compute, NULL);
+ */
+#ifndef EK_KERNEL_PROFILE_H
+#define EK_KERNEL_PROFILE_H
+
+#include <stdint.h>
+
+#include "kernel/kernel.h"
+
+typedef enum {
+    EK_OP_GEMM_FORWARD,
+    EK_OP_GEMM_INPUT,  /* gradient of the input */
+    EK_OP_GEMM_WEIGHT, /* gradient of the weights */
+    EK_OP_ATTENTION_FORWARD,
+    EK_OP_ATTENTION_BACKWARD,
+    EK_OP_LAYERNORM_FORWARD, /* with dropout and the residual */
+    EK_OP_LAYERNORM_BACKWARD,
+    EK_OP_ACTIVATION_FORWARD,
+    EK_OP_ACTIVATION_BACKWARD,
+    EK_OP_DROPOUT,
+    EK_OP_BIAS,
+    EK_OP_EMBEDDING,
+    EK_OP_LOSS,
+    EK_OP_NORM,
+    EK_OP_ADAMW,
+    EK_OP_ADAMW_REPLAY, /* rows brought up to date */
+    EK_OP_COPY,         /* zeroing, adding, gathering */
+    EK_OP_COUNT
+} ek_op;
+
+const char *ek_op_name(ek_op op); /* "gemm forward", ... */
+
+typedef struct {
+    struct {
+        double seconds, flops; /* flops: of matrix products only */
+        int64_t calls;
+    } ops[EK_OP_COUNT];
+} ek_profile;
+
+/* The profile stays the caller's; NULL ends it. */
+void ek_compute_set_profile(ek_compute *compute, ek_profile *profile);
+
+/* ---- what the machine can do at most ---- */
+
+/* FLOPs a second of the register tile alone, operands in registers, on all threads. */
+double ek_peak_flops(ek_compute *compute, ek_precision precision);
+
+#endif

@@ -123,6 +123,18 @@ static void each_head(ek_compute *compute, const struct attention *a, head_funct
     }
 }
 
+/* Of `products` matrix products a head. */
+static double flops_of(const ek_attention_shape *shape, int products)
+{
+    double flops = 0;
+    for (int32_t e = 0; e < shape->example_count; e++) {
+        double queries = shape->query_offsets[e + 1] - shape->query_offsets[e];
+        double keys = shape->offsets[e + 1] - shape->offsets[e];
+        flops += 2.0 * products * queries * keys * shape->head_size * shape->head_count;
+    }
+    return flops;
+}
+
 static float attention_scale(const ek_attention_shape *shape)
 {
     return (float)(1.0 / sqrt((double)shape->head_size));
@@ -143,7 +155,9 @@ void ek_attention_forward(ek_compute *compute, float *out, int64_t ldo, float *p
                           .ldkv = ldkv,
                           .ldo = ldo,
                           .scale = attention_scale(shape)};
+    double started = ek__op_start(compute);
     each_head(compute, &a, head_forward);
+    ek__op_end(compute, EK_OP_ATTENTION_FORWARD, started, flops_of(shape, 2));
 }
 
 void ek_attention_backward(ek_compute *compute, float *dq, float *dk, float *dv, const float *dout,
@@ -165,5 +179,7 @@ void ek_attention_backward(ek_compute *compute, float *dq, float *dk, float *dv,
                           .ldkv = ldkv,
                           .ldo = ldo,
                           .scale = attention_scale(shape)};
+    double started = ek__op_start(compute);
     each_head(compute, &a, head_backward);
+    ek__op_end(compute, EK_OP_ATTENTION_BACKWARD, started, flops_of(shape, 4));
 }

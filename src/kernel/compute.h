@@ -38,11 +38,17 @@ static inline int64_t ek__ceil_div(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
-/* Runs the body, the last argument, with [begin, end) set to this thread's share of count units;
- * small work stays on one thread. Units are what must not be cut: rows, columns in sixteens,
- * chunks. */
-#define EK_SPLIT(compute, count, worth_it, ...)                                                    \
+/* Around an operation: nothing happens without a profile. flops: multiplications and additions of
+ * its matrix products. */
+double ek__op_start(const ek_compute *compute);
+void ek__op_end(ek_compute *compute, ek_op op, double started, double flops);
+
+/* Runs the body, the last argument, with [begin, end) set to this thread's share of count units,
+ * and adds the time to op's; small work stays on one thread. Units are what must not be cut: rows,
+ * columns in sixteens, chunks. */
+#define EK_SPLIT(compute, op, count, worth_it, ...)                                                \
     do {                                                                                           \
+        double started_ = ek__op_start(compute);                                                   \
         int64_t split_count_ = (count);                                                            \
         if ((compute)->threads == 1 || !(worth_it)) {                                              \
             int64_t begin = 0, end = split_count_;                                                 \
@@ -59,6 +65,7 @@ static inline int64_t ek__ceil_div(int64_t a, int64_t b)
                 }                                                                                  \
             }                                                                                      \
         }                                                                                          \
+        ek__op_end(compute, op, started_, 0);                                                      \
     } while (0)
 
 enum { EK__WORTH_SPLITTING = 16384 }; /* elements below which a region costs more than it saves */
@@ -66,10 +73,5 @@ enum { EK__WORTH_SPLITTING = 16384 }; /* elements below which a region costs mor
 /* The product by the calling thread alone, with buffers of its own (an attention head's). */
 void ek__gemm_serial(const ek_compute *compute, const ek_gemm_args *args, float *packed_a,
                      float *packed_b);
-
-/* Around an operation: nothing happens without a profile. flops: multiplications and additions of
- * its matrix products. */
-double ek__op_start(const ek_compute *compute);
-void ek__op_end(ek_compute *compute, ek_op op, double started, double flops);
 
 #endif

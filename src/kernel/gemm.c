@@ -18,7 +18,8 @@ static void gemm_part(const ek_compute *compute, const ek_gemm_args *args, float
                       float *packed_b, int64_t thread, int64_t threads, bool by_rows)
 {
     const ek__kernels *k = compute->kernels;
-    const int64_t deepest = args->precision == EK_PRECISION_BF16 ? 2 * EK__GEMM_KC : EK__GEMM_KC;
+    const int64_t deepest =
+        args->precision == EK_PRECISION_BF16 ? k->bf16_products * EK__GEMM_KC : EK__GEMM_KC;
     const int64_t row_panels = ek__ceil_div(args->m, k->tile_rows);
     const int64_t r0 = by_rows ? row_panels * thread / threads : 0;
     const int64_t r1 = by_rows ? row_panels * (thread + 1) / threads : row_panels;
@@ -83,9 +84,15 @@ void ek_gemm(ek_compute *compute, const ek_gemm_args *args)
         empty_sum(args);
         return;
     }
+    double started = ek__op_start(compute);
     if (compute->threads == 1 || args->m * args->n * args->k < 64 * EK__WORTH_SPLITTING) {
         ek__gemm_serial(compute, args, compute->packed_a[0], compute->packed_b);
     } else {
         gemm_parallel(compute, args);
     }
+    ek__op_end(compute,
+               args->trans_b   ? EK_OP_GEMM_FORWARD
+               : args->trans_a ? EK_OP_GEMM_WEIGHT
+                               : EK_OP_GEMM_INPUT,
+               started, 2.0 * (double)args->m * (double)args->n * (double)args->k);
 }

@@ -19,8 +19,8 @@
  *
  * Structure: gemm.c, attention.c and operations.c split the work over threads and call the
  * variant's functions on ranges; compute.c holds the state, profile.c the clock. vec_<isa>.h wraps
- * 16 float lanes; elementary.inc, ops.inc and gemm.inc are written once against them and compiled as
- * kernels_<isa>.c; each exports one table, ek__kernels_<isa>.
+ * 16 float lanes; elementary.inc, ops.inc and gemm.inc are written once against them and compiled
+ * as kernels_<isa>.c; each exports one table, ek__kernels_<isa>.
  */
 #ifndef EK_KERNEL_KERNEL_H
 #define EK_KERNEL_KERNEL_H

@@ -27,6 +27,7 @@ typedef struct {
 typedef struct {
     ek_isa isa;
     int tile_rows, tile_columns;
+    int bf16_products; /* products of one lane of a bf16 tile and step: 2 by instruction */
     /* Packs the panels [p0, p1) of a block of B. */
     void (*gemm_pack_b)(float *packed, const ek_gemm_args *args, const ek__gemm_block *block,
                         int64_t p0, int64_t p1);

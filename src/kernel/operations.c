@@ -7,7 +7,7 @@
 void ek_bias_backward(ek_compute *compute, float *dbias, const float *dy, int64_t rows,
                       int64_t width)
 {
-    EK_SPLIT(compute, ek__ceil_div(width, 16), rows * width >= EK__WORTH_SPLITTING,
+    EK_SPLIT(compute, EK_OP_BIAS, ek__ceil_div(width, 16), rows * width >= EK__WORTH_SPLITTING,
              compute->kernels->bias_backward(dbias, dy, rows, width, begin * 16,
                                              end * 16 < width ? end * 16 : width));
 }
@@ -30,7 +30,7 @@ ek_dropout ek_dropout_make(double probability, uint32_t seed, uint32_t step, uin
 void ek_dropout_apply(ek_compute *compute, float *y, const float *x, const ek_dropout *dropout,
                       const ek_rows *rows, int64_t width)
 {
-    EK_SPLIT(compute, rows->count, rows->count * width >= EK__WORTH_SPLITTING,
+    EK_SPLIT(compute, EK_OP_DROPOUT, rows->count, rows->count * width >= EK__WORTH_SPLITTING,
              compute->kernels->dropout_rows(y, x, dropout, rows, width, begin, end));
 }
 
@@ -39,7 +39,8 @@ void ek_residual_layernorm_forward(ek_compute *compute, float *y, float *z, floa
                                    const ek_dropout *dropout, const ek_rows *rows,
                                    const float *gamma, const float *beta, int64_t width, float eps)
 {
-    EK_SPLIT(compute, rows->count, rows->count * width >= EK__WORTH_SPLITTING,
+    EK_SPLIT(compute, EK_OP_LAYERNORM_FORWARD, rows->count,
+             rows->count * width >= EK__WORTH_SPLITTING,
              compute->kernels->residual_layernorm_rows(y, z, mean, rstd, x, residual, dropout, rows,
                                                        gamma, beta, width, eps, begin, end));
 }
@@ -50,24 +51,24 @@ void ek_layernorm_backward(ek_compute *compute, float *dz, float *dgamma, float 
 {
     bool worth = rows * width >= EK__WORTH_SPLITTING;
     /* First the parameters: dz may overwrite dy. */
-    EK_SPLIT(compute, ek__ceil_div(width, 16), worth,
+    EK_SPLIT(compute, EK_OP_LAYERNORM_BACKWARD, ek__ceil_div(width, 16), worth,
              compute->kernels->layernorm_params(dgamma, dbeta, dy, z, mean, rstd, rows, width,
                                                 begin * 16, end * 16 < width ? end * 16 : width));
-    EK_SPLIT(compute, rows, worth,
+    EK_SPLIT(compute, EK_OP_LAYERNORM_BACKWARD, rows, worth,
              compute->kernels->layernorm_input(dz, dy, z, mean, rstd, gamma, width, begin, end));
 }
 
 void ek_activation_forward(ek_compute *compute, float *y, const float *x, int64_t count,
                            ek_activation activation)
 {
-    EK_SPLIT(compute, count, count >= EK__WORTH_SPLITTING,
+    EK_SPLIT(compute, EK_OP_ACTIVATION_FORWARD, count, count >= EK__WORTH_SPLITTING,
              compute->kernels->activation_forward(y + begin, x + begin, end - begin, activation));
 }
 
 void ek_activation_backward(ek_compute *compute, float *dx, const float *dy, const float *x,
                             int64_t count, ek_activation activation)
 {
-    EK_SPLIT(compute, count, count >= EK__WORTH_SPLITTING,
+    EK_SPLIT(compute, EK_OP_ACTIVATION_BACKWARD, count, count >= EK__WORTH_SPLITTING,
              compute->kernels->activation_backward(dx + begin, dy + begin, x + begin, end - begin,
                                                    activation));
 }
@@ -79,7 +80,7 @@ void ek_embedding_forward(ek_compute *compute, float *z, const float *word, cons
                           const int32_t *token_type_ids, const int32_t *position_ids,
                           int64_t tokens, int64_t width)
 {
-    EK_SPLIT(compute, tokens, tokens * width >= EK__WORTH_SPLITTING,
+    EK_SPLIT(compute, EK_OP_EMBEDDING, tokens, tokens * width >= EK__WORTH_SPLITTING,
              compute->kernels->embedding_rows(z, word, type, position, input_ids, token_type_ids,
                                               position_ids, width, begin, end));
 }
@@ -87,7 +88,7 @@ void ek_embedding_forward(ek_compute *compute, float *z, const float *word, cons
 void ek_embedding_backward(ek_compute *compute, float *dtable, const float *dz, const int32_t *ids,
                            const int32_t *sorted, int64_t tokens, int64_t width, int32_t skip_id)
 {
-    EK_SPLIT(compute, tokens, tokens * width >= EK__WORTH_SPLITTING, {
+    EK_SPLIT(compute, EK_OP_EMBEDDING, tokens, tokens * width >= EK__WORTH_SPLITTING, {
         /* A row belongs to the thread in whose share its first occurrence stands. */
         while (begin > 0 && begin < end && ids[sorted[begin]] == ids[sorted[begin - 1]]) {
             begin++;
@@ -107,18 +108,21 @@ void ek_embedding_backward(ek_compute *compute, float *dtable, const float *dz, 
 void ek_rows_gather(ek_compute *compute, float *y, const float *x, const int32_t *index,
                     int64_t count, int64_t width)
 {
-    (void)compute;
+    double started = ek__op_start(compute);
     for (int64_t r = 0; r < count; r++) {
         memcpy(y + r * width, x + index[r] * width, (size_t)width * sizeof *y);
     }
+    ek__op_end(compute, EK_OP_COPY, started, 0);
 }
 
 void ek_rows_scatter_add(ek_compute *compute, float *y, const float *x, const int32_t *index,
                          int64_t count, int64_t width)
 {
+    double started = ek__op_start(compute);
     for (int64_t r = 0; r < count; r++) {
         compute->kernels->add(y + index[r] * width, x + r * width, width);
     }
+    ek__op_end(compute, EK_OP_COPY, started, 0);
 }
 
 /* ---- losses ---------------------------------------------------------------------------------- */
@@ -126,14 +130,14 @@ void ek_rows_scatter_add(ek_compute *compute, float *y, const float *x, const in
 void ek_softmax_forward(ek_compute *compute, float *probs, const float *logits, int64_t rows,
                         int64_t classes)
 {
-    EK_SPLIT(compute, rows, rows * classes >= EK__WORTH_SPLITTING,
+    EK_SPLIT(compute, EK_OP_LOSS, rows, rows * classes >= EK__WORTH_SPLITTING,
              compute->kernels->softmax_rows(probs, logits, classes, begin, end));
 }
 
 void ek_cross_entropy(ek_compute *compute, float *row_loss, float *dlogits, const float *logits,
                       const int32_t *labels, int64_t rows, int64_t classes, float divisor)
 {
-    EK_SPLIT(compute, rows, rows * classes >= EK__WORTH_SPLITTING,
+    EK_SPLIT(compute, EK_OP_LOSS, rows, rows * classes >= EK__WORTH_SPLITTING,
              compute->kernels->cross_entropy_rows(row_loss, dlogits, logits, labels, classes,
                                                   divisor, begin, end));
 }
@@ -157,7 +161,7 @@ void ek_squared_error(ek_compute *compute, float *row_loss, float *dx, const flo
 static void add_chunks(ek_compute *compute, double *sum, const float *x, int64_t total,
                        const int64_t *chunks, int64_t count)
 {
-    EK_SPLIT(compute, count, count >= 8, {
+    EK_SPLIT(compute, EK_OP_NORM, count, count >= 8, {
         for (int64_t i = begin; i < end; i++) {
             int64_t first = chunks[i] * EK__SQUARES_CHUNK, left = total - first;
             compute->chunk_sums[i] = compute->kernels->squares_chunk(
@@ -207,20 +211,20 @@ double ek_sum_squares_rows(ek_compute *compute, const float *x, int64_t count, c
 
 void ek_add(ek_compute *compute, float *y, const float *x, int64_t count)
 {
-    EK_SPLIT(compute, count, count >= EK__WORTH_SPLITTING,
+    EK_SPLIT(compute, EK_OP_COPY, count, count >= EK__WORTH_SPLITTING,
              compute->kernels->add(y + begin, x + begin, end - begin));
 }
 
 void ek_zero(ek_compute *compute, float *x, int64_t count)
 {
-    EK_SPLIT(compute, count, count >= EK__WORTH_SPLITTING,
+    EK_SPLIT(compute, EK_OP_COPY, count, count >= EK__WORTH_SPLITTING,
              memset(x + begin, 0, (size_t)(end - begin) * sizeof *x));
 }
 
 void ek_adamw_update(ek_compute *compute, float *w, float *m, float *v, const float *g,
                      int64_t count, const ek_adamw_constants *constants)
 {
-    EK_SPLIT(compute, count, count >= EK__WORTH_SPLITTING,
+    EK_SPLIT(compute, EK_OP_ADAMW, count, count >= EK__WORTH_SPLITTING,
              compute->kernels->adamw(w + begin, m + begin, v + begin, g + begin, end - begin,
                                      constants));
 }
@@ -229,7 +233,7 @@ void ek_adamw_update_rows(ek_compute *compute, float *w, float *m, float *v, con
                           const int32_t *rows, int64_t row_count, int64_t width,
                           const ek_adamw_constants *constants)
 {
-    EK_SPLIT(compute, row_count, row_count * width >= EK__WORTH_SPLITTING, {
+    EK_SPLIT(compute, EK_OP_ADAMW, row_count, row_count * width >= EK__WORTH_SPLITTING, {
         for (int64_t r = begin; r < end; r++) {
             int64_t at = rows[r] * width;
             compute->kernels->adamw(w + at, m + at, v + at, g + at, width, constants);
@@ -242,7 +246,7 @@ void ek_adamw_replay(ek_compute *compute, float *w, float *m, float *v, const in
                      int32_t updates, const ek_adamw_constants *constants,
                      const ek_adamw_rates *rates)
 {
-    EK_SPLIT(compute, row_count, row_count * width >= EK__WORTH_SPLITTING, {
+    EK_SPLIT(compute, EK_OP_ADAMW_REPLAY, row_count, row_count * width >= EK__WORTH_SPLITTING, {
         for (int64_t r = begin; r < end; r++) {
             int32_t row = rows ? rows[r] : (int32_t)r;
             int64_t at = row * width;

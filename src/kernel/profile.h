@@ -47,7 +47,16 @@ void ek_compute_set_profile(ek_compute *compute, ek_profile *profile);
 
 /* ---- what the machine can do at most ---- */
 
-/* FLOPs a second of the register tile alone, operands in registers, on all threads. */
+/* FLOPs a second of the register tile alone, operands in registers, on all threads. Where bf16 is
+ * emulated its peak is that of fp32: each pair takes two fused multiply-adds. */
 double ek_peak_flops(ek_compute *compute, ek_precision precision);
+
+typedef enum { EK_TRAFFIC_READ, EK_TRAFFIC_COPY, EK_TRAFFIC_ADAMW, EK_TRAFFIC_COUNT } ek_traffic;
+const char *ek_traffic_name(ek_traffic traffic); /* "read", "copy", "adamw" */
+/* Bytes a second over arrays of count floats (choose them larger than the caches; four arrays are
+ * allocated), on all threads. Counted are the loads and stores of the program: 4 bytes a float
+ * for read, 8 for copy, 28 for AdamW. */
+ek_status ek_peak_bytes(double *rate, ek_compute *compute, ek_traffic traffic, int64_t count,
+                        ek_error *err);
 
 #endif

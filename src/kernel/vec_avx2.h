@@ -5,6 +5,8 @@
 #include <immintrin.h>
 #include <stdint.h>
 
+#include "kernel/vec_mxcsr.h"
+
 typedef struct {
     __m256 a, b; /* lanes 0-7, 8-15 */
 } v16;
@@ -140,18 +142,15 @@ static inline v16 v_from_int(v16i x)
 {
     return (v16){_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)};
 }
-/* Of 8 lanes of x and of y: the pairs of lanes come in the order 0, 2, 1, 3 and are put right. */
-#define UNZIP(x, y, which)                                                                         \
-    _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(_mm256_shuffle_ps(x, y, which)), 0xD8))
-static inline v16 v_even(v16 x, v16 y)
+static inline v16 v_swap_pairs(v16 x)
 {
-    return (v16){UNZIP(x.a, x.b, 0x88), UNZIP(y.a, y.b, 0x88)};
+    return (v16){_mm256_permute_ps(x.a, 0xB1), _mm256_permute_ps(x.b, 0xB1)};
 }
-static inline v16 v_odd(v16 x, v16 y)
+static inline void v_settle(v16 *x)
 {
-    return (v16){UNZIP(x.a, x.b, 0xDD), UNZIP(y.a, y.b, 0xDD)};
+    __asm__ volatile("" : "+x"(x->a), "+x"(x->b));
 }
-#undef UNZIP
+
 static inline v8u vu_set1(uint32_t x)
 {
     return (v8u){_mm256_set1_epi64x(x), _mm256_set1_epi64x(x)};

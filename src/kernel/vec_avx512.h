@@ -5,6 +5,8 @@
 #include <immintrin.h>
 #include <stdint.h>
 
+#include "kernel/vec_mxcsr.h"
+
 typedef __m512 v16;
 typedef __m512i v16i;
 typedef __m512i v8u;
@@ -111,17 +113,13 @@ static inline v16 v_from_int(v16i a)
 {
     return _mm512_cvtepi32_ps(a);
 }
-static inline v16 v_even(v16 a, v16 b)
+static inline v16 v_swap_pairs(v16 a)
 {
-    const __m512i index =
-        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-    return _mm512_permutex2var_ps(a, index, b);
+    return _mm512_permute_ps(a, 0xB1);
 }
-static inline v16 v_odd(v16 a, v16 b)
+static inline void v_settle(v16 *a)
 {
-    const __m512i index =
-        _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
-    return _mm512_permutex2var_ps(a, index, b);
+    __asm__ volatile("" : "+v"(*a));
 }
 
 static inline v8u vu_set1(uint32_t x)

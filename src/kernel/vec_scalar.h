@@ -149,17 +149,15 @@ static inline v16 v_from_int(v16i a)
     v16 r;
     EACH(r, (float)a.l[i]);
 }
-/* Lanes 0, 2, 4, ... of a and then of b; lanes 1, 3, 5, ... */
-static inline v16 v_even(v16 a, v16 b)
+/* Lanes 1, 0, 3, 2, ... */
+static inline v16 v_swap_pairs(v16 a)
 {
     v16 r;
-    EACH(r, i < 8 ? a.l[2 * i] : b.l[2 * i - 16]);
+    EACH(r, a.l[i ^ 1]);
 }
-static inline v16 v_odd(v16 a, v16 b)
-{
-    v16 r;
-    EACH(r, i < 8 ? a.l[2 * i + 1] : b.l[2 * i - 15]);
-}
+/* Where EK_V_DENORMAL_FLAG is defined, a header also has v_denormal_clear and v_denormal_met (the
+ * processor's sticky flag that an operand was denormal), and v_settle: its operand is computed
+ * before what follows and used by nothing before it. */
 /* ---- 64-bit lanes, for random bits ---- */
 static inline v8u vu_set1(uint32_t x)
 {

@@ -23,6 +23,8 @@ typedef struct {
     bool force, dry_run, quiet, verbose, json, csv;
     char *input, *name, *run;
     bool watch, plain_text, help;
+    char *section, *shape; /* of bench */
+    int64_t steps;
     /* not options */
     ek_settings settings; /* every other option given, by its row's name */
     char **arguments;     /* [argument_count] what is no option, borrowed from argv */
@@ -77,6 +79,7 @@ ek_status ek_cmd_metrics(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_eval(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_predict(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_verify(ek_cli *cli, ek_error *err);
+ek_status ek_cmd_bench(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_tokenize(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_info(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_help(ek_cli *cli, ek_error *err);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -67,6 +68,19 @@ static const ek_verb verbs[] = {
     {"verify", "rerun one seed of a study and compare the hash of its weights", "DIR", 1, 1,
      "run threads json", "evenkeel verify my-study\nevenkeel verify my-study --run stable/3",
      "Exit code 0: the same bits; 1: different.", ek_cmd_verify},
+    {"bench", "how fast this machine is, and what share of that is reached", "", 0, 0,
+     "@study @data @recipe threads section shape steps json csv",
+     "evenkeel bench --shape minilm\n"
+     "evenkeel bench --section machine,gemm --csv > gemm.csv\n"
+     "evenkeel bench --model DIR --task rte --data glue      # a step of your own run",
+     "Peaks of this machine (multiply-add units, memory), matrix products, the other kernels, and "
+     "whole\n"
+     "training steps of models with random weights; with --model the steps of a run on your data, "
+     "and\n"
+     "the tokeniser. Results are checked against plain C before they are timed. Shares count the "
+     "work\n"
+     "that is done, not work that is skipped.",
+     ek_cmd_bench},
     {"tokenize", "text to token ids, JSON lines in and out", "", 0, 0,
      "model input max_seq_length truncation plain_text",
      "echo '{\"text\": \"Hello\", \"text_pair\": \"world\"}' | evenkeel tokenize --model DIR",
@@ -219,6 +233,7 @@ static void wait_briefly(char **argv)
 int main(int argc, char **argv)
 {
     wait_briefly(argv);
+    prctl(PR_SET_NAME, "evenkeel"); /* started again from /proc it would be called "exe" */
     ek_error err = {0};
     ek_status status;
     install_signals();

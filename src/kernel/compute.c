@@ -89,7 +89,7 @@ static bool keeps_denormals(void)
     return half * 2.0f == FLT_MIN;         /* or as an operand? */
 }
 
-ek_status ek_compute_new(ek_compute **out, int threads, ek_error *err)
+static ek_status new_compute(ek_compute **out, ek_isa isa, int threads, ek_error *err)
 {
     *out = NULL;
     if (!keeps_denormals()) {
@@ -100,8 +100,6 @@ ek_status ek_compute_new(ek_compute **out, int threads, ek_error *err)
     if (threads < 1 || threads > 1024) {
         return ek_error_set(err, EK_E_USAGE, "threads must be 1 to 1024, found %d", threads);
     }
-    ek_isa isa;
-    EK_TRY(ek_isa_choose(&isa, err));
     ek_compute *compute = ek_calloc(1, sizeof *compute);
     if (!compute) {
         return ek_error_set(err, EK_E_MEMORY, "no memory for the kernels' state");
@@ -122,6 +120,19 @@ ek_status ek_compute_new(ek_compute **out, int threads, ek_error *err)
     }
     *out = compute;
     return EK_OK;
+}
+
+ek_status ek_compute_new(ek_compute **out, int threads, ek_error *err)
+{
+    ek_isa isa;
+    *out = NULL;
+    EK_TRY(ek_isa_choose(&isa, err));
+    return new_compute(out, isa, threads, err);
+}
+
+ek_status ek_compute_new_reference(ek_compute **out, ek_error *err)
+{
+    return new_compute(out, EK_ISA_SCALAR, 1, err);
 }
 
 void ek_compute_free(ek_compute *compute)

@@ -2,6 +2,11 @@
  * tile and the packing are in gemm.inc. */
 #include "kernel/compute.h"
 
+const char *ek_precision_name(ek_precision precision)
+{
+    return precision == EK_PRECISION_BF16 ? "bf16" : "fp32";
+}
+
 /* By columns each thread packs all of A for itself but its own part of B only, and waits for
  * nobody. By rows they pack B together. The way that leaves the smaller part, in 1/16 of the whole,
  * to the thread with the most panels. */

@@ -38,6 +38,8 @@ typedef struct ek_compute ek_compute;
  * child would wait for OpenMP's threads for ever. With threads == 1 OpenMP is never entered.
  * EK_E_FAILED where the process flushes denormals to zero (numerics, rule 8). */
 ek_status ek_compute_new(ek_compute **out, int threads, ek_error *err);
+/* Plain C on one thread, whatever EK_ISA says: what the others are checked against. */
+ek_status ek_compute_new_reference(ek_compute **out, ek_error *err);
 void ek_compute_free(ek_compute *compute); /* NULL is fine */
 /* Memory that ek_compute_new takes, for the plan. */
 size_t ek_compute_bytes(int threads);
@@ -56,6 +58,7 @@ int ek_compute_threads(const ek_compute *compute);
  * sign). The bias is added in fp32.
  */
 typedef enum { EK_PRECISION_FP32, EK_PRECISION_BF16, EK_PRECISION_COUNT } ek_precision;
+const char *ek_precision_name(ek_precision precision); /* "fp32", "bf16" */
 typedef struct {
     int64_t m, n, k;
     ek_precision precision;

@@ -83,6 +83,9 @@ void ek_embedding_forward(ek_compute *compute, float *z, const float *word, cons
     EK_SPLIT(compute, EK_OP_EMBEDDING, tokens, tokens * width >= EK__WORTH_SPLITTING,
              compute->kernels->embedding_rows(z, word, type, position, input_ids, token_type_ids,
                                               position_ids, width, begin, end));
+    if (compute->profile) {
+        compute->profile->tokens += tokens;
+    }
 }
 
 void ek_embedding_backward(ek_compute *compute, float *dtable, const float *dz, const int32_t *ids,

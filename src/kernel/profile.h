@@ -40,6 +40,7 @@ typedef struct {
         double seconds, flops; /* flops: of matrix products only */
         int64_t calls;
     } ops[EK_OP_COUNT];
+    int64_t tokens; /* that were embedded */
 } ek_profile;
 
 /* The profile stays the caller's; NULL ends it. */

@@ -1,7 +1,7 @@
 /* vec_mxcsr.h - x86's sticky flag for denormal operands; included by vec_avx2.h and vec_avx512.h.
  *
- * DE, bit 1 of MXCSR, is set by every instruction that meets a denormal operand (Intel SDM volume 1,
- * 11.5.2.4) and stays. It is read and cleared, never a mode: no result depends on it.
+ * DE, bit 1 of MXCSR, is set by every instruction that meets a denormal operand (Intel SDM volume
+ * 1, 11.5.2.4) and stays. It is read and cleared, never a mode: no result depends on it.
  */
 #ifndef EK_KERNEL_VEC_MXCSR_H
 #define EK_KERNEL_VEC_MXCSR_H

@@ -6,6 +6,19 @@
 #include "model/checkpoint.h"
 #include "model/safetensors.h"
 
+/* The parameter table and an empty block of weights; nothing is loaded yet. */
+static ek_status make_room(ek_model *model, int32_t num_labels, ek_error *err)
+{
+    EK_TRY(ek_params_build(&model->params, &model->offsets, &model->config, num_labels, err));
+    EK_TRY(ek_arena_init(&model->arena, model->params.total_count * sizeof(float), err));
+    model->weights = ek_arena_alloc(&model->arena, model->params.total_count, sizeof(float));
+    model->loaded = ek_calloc(model->params.count, sizeof *model->loaded);
+    if (!model->loaded) {
+        return ek_error_set(err, EK_E_MEMORY, "no memory for %zu tensors", model->params.count);
+    }
+    return EK_OK;
+}
+
 static ek_status open_model(ek_model *model, const char *dir, const ek_model_options *options,
                             ek_error *err)
 {
@@ -18,13 +31,7 @@ static ek_status open_model(ek_model *model, const char *dir, const ek_model_opt
     if (labels == 0) {
         labels = model->config.num_labels > 0 ? model->config.num_labels : 2;
     }
-    EK_TRY(ek_params_build(&model->params, &model->offsets, &model->config, labels, err));
-    EK_TRY(ek_arena_init(&model->arena, model->params.total_count * sizeof(float), err));
-    model->weights = ek_arena_alloc(&model->arena, model->params.total_count, sizeof(float));
-    model->loaded = ek_calloc(model->params.count, sizeof *model->loaded);
-    if (!model->loaded) {
-        return ek_error_set(err, EK_E_MEMORY, "no memory for %zu tensors", model->params.count);
-    }
+    EK_TRY(make_room(model, labels, err));
     return ek__checkpoint_load(model, options, err);
 }
 
@@ -33,6 +40,17 @@ ek_status ek_model_open(ek_model *model, const char *dir, const ek_model_options
 {
     *model = (ek_model){0};
     ek_status status = open_model(model, dir, options, err);
+    if (status != EK_OK) {
+        ek_model_close(model);
+    }
+    return status;
+}
+
+ek_status ek_model_random(ek_model *model, const ek_model_config *config, int32_t num_labels,
+                          ek_error *err)
+{
+    *model = (ek_model){.config = *config};
+    ek_status status = make_room(model, num_labels, err);
     if (status != EK_OK) {
         ek_model_close(model);
     }

@@ -51,6 +51,10 @@ typedef struct {
 
 ek_status ek_model_open(ek_model *model, const char *dir, const ek_model_options *options,
                         ek_error *err);
+/* A model of that shape whose every tensor is drawn by ek_model_init_run: for measurements. config
+ * is copied and must hold no id2label and no raw. */
+ek_status ek_model_random(ek_model *model, const ek_model_config *config, int32_t num_labels,
+                          ek_error *err);
 void ek_model_close(ek_model *model); /* an all-zero one is fine */
 /* weights [params.total_count] = the model's, with missing tensors drawn for init_seed. */
 void ek_model_init_run(const ek_model *model, float *weights, uint32_t init_seed);

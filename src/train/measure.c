@@ -11,7 +11,7 @@ struct clocking {
     int64_t warm_up, wanted;
     double seconds_limit, began, last;
     double seconds[EK_MEASURE_STEPS_MAX];
-    bool (*stop)(void *user);
+    bool (*stop)(void);
     bool stopped;
 };
 
@@ -33,7 +33,7 @@ static void on_step(void *user, int64_t step, int64_t total)
 static bool enough(void *user)
 {
     struct clocking *clocking = user;
-    clocking->stopped = clocking->stop && clocking->stop(NULL);
+    clocking->stopped = clocking->stop && clocking->stop();
     return clocking->stopped || clocking->out->steps >= clocking->wanted ||
            (clocking->out->steps > 0 && clocking->last - clocking->began > clocking->seconds_limit);
 }
@@ -60,8 +60,8 @@ static void summarise(ek_measurement *out, double *seconds)
 }
 
 ek_status ek_measure_steps(ek_measurement *out, const ek_run_input *input, ek_compute *compute,
-                           int64_t warm_up, int64_t steps, double seconds_limit,
-                           bool (*stop)(void *user), ek_error *err)
+                           int64_t warm_up, int64_t steps, double seconds_limit, bool (*stop)(void),
+                           ek_error *err)
 {
     *out = (ek_measurement){0};
     struct clocking clocking = {

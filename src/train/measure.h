@@ -22,7 +22,7 @@ typedef struct {
  * passed and one step was timed). Errors are those of ek_run_execute; a signal ends the
  * measurement as it ends a run. stop may be NULL. */
 ek_status ek_measure_steps(ek_measurement *out, const ek_run_input *input, ek_compute *compute,
-                           int64_t warm_up, int64_t steps, double seconds_limit,
-                           bool (*stop)(void *user), ek_error *err);
+                           int64_t warm_up, int64_t steps, double seconds_limit, bool (*stop)(void),
+                           ek_error *err);
 
 #endif

@@ -17,7 +17,7 @@
 
 typedef struct {
     const char *section; /* "machine", "gemm", "kernel", "step", "tokens" */
-    const char *shape;   /* "minilm", ..., or "" */
+    char shape[32];      /* "minilm", the task, or "" */
     char name[64];
     int64_t rows; /* tokens, or 0 */
     ek_precision precision;
@@ -38,15 +38,19 @@ typedef struct {
     size_t count, capacity;
     const char *isa;
     int threads_max;
-    double seconds;                           /* of one number, at least */
-    double peak_flops[EK_PRECISION_COUNT][2]; /* GFLOP/s on 1 and on threads_max threads */
-    double peak_bytes[2];                     /* GB/s that AdamW's stream reaches, likewise */
-    bool (*stop)(void);                       /* Ctrl-C */
-    void (*tell)(const char *what);           /* progress */
+    int precision;  /* ek_precision, or -1: both */
+    double seconds; /* of one number, at least */
+    /* GFLOP/s on 1 and on threads_max threads; 0: not measured, and no row has a share. */
+    double peak_flops[EK_PRECISION_COUNT][2];
+    double peak_bytes[2];           /* GB/s that AdamW's stream reaches, likewise */
+    bool (*stop)(void);             /* Ctrl-C */
+    void (*tell)(const char *what); /* progress */
 } ek_bench;
 
-ek_status ek_bench_add(ek_bench *bench, ek_bench_row row, ek_error *err);
+/* shape NULL: "". */
+ek_status ek_bench_add(ek_bench *bench, const char *shape, ek_bench_row row, ek_error *err);
 void ek_bench_free(ek_bench *bench);
+bool ek_bench_wants(const ek_bench *bench, ek_precision precision);
 const ek_bench_shape *ek_bench_shape_find(const char *name);
 
 /* bench_kernels.c: peaks (always first), matrix products, and the other kernels. */

@@ -10,6 +10,7 @@
 #include "cli/bench.h"
 
 static const ek_bench_shape shapes[] = {
+    {"bert-tiny", 128, 512, 2, 2},
     {"minilm", 384, 1536, 6, 12},
     {"bert-base", 768, 3072, 12, 12},
     {"bert-large", 1024, 4096, 24, 16},
@@ -25,8 +26,9 @@ const ek_bench_shape *ek_bench_shape_find(const char *name)
     return NULL;
 }
 
-ek_status ek_bench_add(ek_bench *bench, ek_bench_row row, ek_error *err)
+ek_status ek_bench_add(ek_bench *bench, const char *shape, ek_bench_row row, ek_error *err)
 {
+    snprintf(row.shape, sizeof row.shape, "%s", shape ? shape : "");
     if (bench->count == bench->capacity) {
         size_t capacity = 2 * bench->capacity + 64;
         ek_bench_row *grown = ek_realloc(bench->rows, capacity, sizeof *grown);
@@ -38,6 +40,17 @@ ek_status ek_bench_add(ek_bench *bench, ek_bench_row row, ek_error *err)
     }
     bench->rows[bench->count++] = row;
     return EK_OK;
+}
+
+bool ek_bench_wants(const ek_bench *bench, ek_precision precision)
+{
+    return bench->precision < 0 || bench->precision == (int)precision;
+}
+
+/* of the peak, which is NaN where the machine was not measured */
+static double share_of(double rate, double peak)
+{
+    return peak > 0 ? rate / peak : (double)NAN;
 }
 
 void ek_bench_free(ek_bench *bench)
@@ -100,8 +113,7 @@ static ek_status machine_on(ek_bench *bench, int which, ek_error *err)
 {
     ek_compute *compute;
     int threads = threads_of(bench, which);
-    ek_bench_row row = {
-        .section = "machine", .shape = "", .threads = threads, .share = (double)NAN};
+    ek_bench_row row = {.section = "machine", .threads = threads, .share = (double)NAN};
     EK_TRY(ek_compute_new(&compute, threads, err));
     ek_status status = EK_OK;
     for (int p = 0; p < EK_PRECISION_COUNT && status == EK_OK; p++) {
@@ -111,7 +123,7 @@ static ek_status machine_on(ek_bench *bench, int which, ek_error *err)
         row.value = peak;
         row.unit = "GFLOP/s";
         snprintf(row.name, sizeof row.name, "peak");
-        status = ek_bench_add(bench, row, err);
+        status = ek_bench_add(bench, NULL, row, err);
     }
     for (int t = 0; t < EK_TRAFFIC_COUNT && status == EK_OK; t++) {
         double rate;
@@ -122,7 +134,7 @@ static ek_status machine_on(ek_bench *bench, int which, ek_error *err)
         snprintf(row.name, sizeof row.name, "memory %s", ek_traffic_name((ek_traffic)t));
         bench->peak_bytes[which] = row.value; /* AdamW's, the last */
         if (status == EK_OK) {
-            status = ek_bench_add(bench, row, err);
+            status = ek_bench_add(bench, NULL, row, err);
         }
     }
     ek_compute_free(compute);
@@ -260,6 +272,9 @@ static ek_status gemm_case(ek_bench *bench, const ek_bench_shape *shape, int64_t
             continue; /* no weight is read */
         }
         for (int p = 0; p < EK_PRECISION_COUNT && status == EK_OK && !stopped(bench); p++) {
+            if (!ek_bench_wants(bench, (ek_precision)p)) {
+                continue;
+            }
             struct product product = {
                 .compute = compute,
                 .args = product_of((enum form)f, m, n, k, o.x, o.weights, o.dy, o.out),
@@ -271,17 +286,16 @@ static ek_status gemm_case(ek_bench *bench, const ek_bench_shape *shape, int64_t
             status = check_product(&product, err);
             double rate = 2.0 * (double)(m * n * k) / timed(bench, multiply, &product) / 1e9;
             ek_bench_row row = {.section = "gemm",
-                                .shape = shape->name,
                                 .rows = m,
                                 .precision = (ek_precision)p,
                                 .threads = threads_of(bench, which),
                                 .value = rate,
                                 .unit = "GFLOP/s",
-                                .share = rate / bench->peak_flops[p][which]};
+                                .share = share_of(rate, bench->peak_flops[p][which])};
             snprintf(row.name, sizeof row.name, "%s %lldx%lld%s", form_names[f], (long long)n,
                      (long long)k, cold ? " cold" : "");
             if (status == EK_OK) {
-                status = ek_bench_add(bench, row, err);
+                status = ek_bench_add(bench, shape->name, row, err);
             }
         }
     }
@@ -470,17 +484,16 @@ static ek_status kernel_case(ek_bench *bench, const ek_bench_shape *shape, struc
     }
     double seconds = timed(bench, row->call, k);
     ek_bench_row out = {.section = "kernel",
-                        .shape = shape->name,
                         .rows = row->elements == FIXED ? 0 : BENCH_ROWS,
                         .threads = threads_of(bench, which),
                         .value = 1e9 * seconds / elements,
                         .unit = "ns/element",
                         .share = (double)NAN};
     if (row->bytes > 0) { /* of memory: more than 1 where operands stay in caches */
-        out.share = row->bytes * elements / seconds / 1e9 / bench->peak_bytes[which];
+        out.share = share_of(row->bytes * elements / seconds / 1e9, bench->peak_bytes[which]);
     }
     snprintf(out.name, sizeof out.name, "%s", row->name);
-    return ek_bench_add(bench, out, err);
+    return ek_bench_add(bench, shape->name, out, err);
 }
 
 /* The same call in plain C on the same operands: what the fast one must equal. */

@@ -67,12 +67,14 @@ static ek_status add_step_rows(ek_bench *bench, const char *shape, const ek_run_
 {
     double flops = 0, others = m->seconds, steps = (double)m->steps;
     ek_bench_row row = {.section = "step",
-                        .shape = shape,
                         .rows = m->profile.tokens / (m->steps > 0 ? m->steps : 1),
                         .precision = (ek_precision)input->recipe->precision,
                         .threads = which == 0 ? 1 : bench->threads_max,
                         .unit = "ms"};
     double peak = 1e9 * bench->peak_flops[input->recipe->precision][which];
+    if (peak == 0) {
+        peak = (double)NAN; /* and so is every share */
+    }
     for (int op = 0; op < EK_OP_COUNT; op++) {
         flops += m->profile.ops[op].flops;
         others -= m->profile.ops[op].seconds;
@@ -80,19 +82,19 @@ static ek_status add_step_rows(ek_bench *bench, const char *shape, const ek_run_
     snprintf(row.name, sizeof row.name, "step");
     row.value = 1e3 * m->seconds_median;
     row.share = flops / steps / m->seconds_median / peak;
-    EK_TRY(ek_bench_add(bench, row, err));
+    EK_TRY(ek_bench_add(bench, shape, row, err));
     for (int op = 0; op < EK_OP_COUNT; op++) {
         double seconds = m->profile.ops[op].seconds;
         snprintf(row.name, sizeof row.name, "%s", ek_op_name((ek_op)op));
         row.value = 1e3 * seconds / steps;
         row.share =
             m->profile.ops[op].flops > 0 ? m->profile.ops[op].flops / seconds / peak : (double)NAN;
-        EK_TRY(ek_bench_add(bench, row, err));
+        EK_TRY(ek_bench_add(bench, shape, row, err));
     }
     snprintf(row.name, sizeof row.name, "between the operations");
     row.value = 1e3 * others / steps;
     row.share = (double)NAN;
-    return ek_bench_add(bench, row, err);
+    return ek_bench_add(bench, shape, row, err);
 }
 
 ek_status ek_bench_steps_of(ek_bench *bench, const char *name, const ek_run_input *input,
@@ -135,7 +137,9 @@ static ek_status random_steps(ek_bench *bench, const ek_bench_shape *shape, cons
                                 .seeds = {1, 1, 1, 1, 1}};
     for (int p = 0; p < EK_PRECISION_COUNT; p++) {
         recipe.precision = p;
-        EK_TRY(ek_bench_steps_of(bench, shape->name, &input, steps, err));
+        if (ek_bench_wants(bench, (ek_precision)p)) {
+            EK_TRY(ek_bench_steps_of(bench, shape->name, &input, steps, err));
+        }
     }
     return EK_OK;
 }

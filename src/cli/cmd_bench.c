@@ -17,7 +17,7 @@ static void tell(const char *what)
     ek_progress_say("%s", what);
 }
 
-/* Whether `name` is one of the comma-separated words of list; an unset list has all. */
+/* Whether `name` is one of the comma-separated words of list. */
 static bool wanted(const char *list, const char *name)
 {
     size_t length = strlen(name);
@@ -28,11 +28,11 @@ static bool wanted(const char *list, const char *name)
         }
         at += word;
     }
-    return !list;
+    return false;
 }
 
 static const char *const sections[] = {"machine", "gemm", "kernels", "steps", NULL};
-static const char *const shape_names[] = {"minilm", "bert-base", "bert-large", NULL};
+static const char *const shape_names[] = {"bert-tiny", "minilm", "bert-base", "bert-large", NULL};
 
 static ek_status check_words(const char *list, const char *option, const char *const *allowed,
                              ek_error *err)
@@ -80,19 +80,16 @@ static ek_status tokenise_again(ek_bench *bench, const ek_study_inputs *inputs, 
         tokens = set.token_count;
         ek_token_set_free(&set);
     }
-    ek_bench_row row = {.section = "tokens",
-                        .shape = inputs->facts.task,
-                        .rows = (int64_t)tokens,
-                        .threads = 1,
-                        .share = (double)NAN};
+    ek_bench_row row = {
+        .section = "tokens", .rows = (int64_t)tokens, .threads = 1, .share = (double)NAN};
     snprintf(row.name, sizeof row.name, "tokenise the training texts");
     row.value = 1e3 * best;
     row.unit = "ms";
-    EK_TRY(ek_bench_add(bench, row, err));
+    EK_TRY(ek_bench_add(bench, inputs->facts.task, row, err));
     snprintf(row.name, sizeof row.name, "text");
     row.value = bytes / best / 1e6;
     row.unit = "MB/s";
-    return ek_bench_add(bench, row, err);
+    return ek_bench_add(bench, inputs->facts.task, row, err);
 }
 
 static ek_status own_steps(ek_bench *bench, const ek_study_inputs *inputs, int64_t steps,
@@ -104,7 +101,9 @@ static ek_status own_steps(ek_bench *bench, const ek_study_inputs *inputs, int64
     input.recipe = &recipe;
     for (int p = 0; p < EK_PRECISION_COUNT; p++) {
         recipe.precision = p;
-        EK_TRY(ek_bench_steps_of(bench, inputs->facts.task, &input, steps, err));
+        if (ek_bench_wants(bench, (ek_precision)p)) {
+            EK_TRY(ek_bench_steps_of(bench, inputs->facts.task, &input, steps, err));
+        }
     }
     return tokenise_again(bench, inputs, err);
 }
@@ -126,19 +125,23 @@ static ek_status own(ek_bench *bench, ek_cli *cli, ek_error *err)
 
 static ek_status standard(ek_bench *bench, const ek_cli *cli, ek_error *err)
 {
-    EK_TRY(ek_bench_machine(bench, err));
+    const char *section = cli->section ? cli->section : "machine,gemm,kernels,steps";
+    const char *shapes = cli->shape ? cli->shape : "minilm,bert-base,bert-large";
+    if (wanted(section, "machine")) {
+        EK_TRY(ek_bench_machine(bench, err));
+    }
     for (size_t i = 0; shape_names[i]; i++) {
         const ek_bench_shape *shape = ek_bench_shape_find(shape_names[i]);
-        if (!wanted(cli->shape, shape_names[i])) {
+        if (!wanted(shapes, shape_names[i])) {
             continue;
         }
-        if (wanted(cli->section, "gemm")) {
+        if (wanted(section, "gemm")) {
             EK_TRY(ek_bench_gemm(bench, shape, err));
         }
-        if (wanted(cli->section, "kernels")) {
+        if (wanted(section, "kernels")) {
             EK_TRY(ek_bench_kernels(bench, shape, err));
         }
-        if (wanted(cli->section, "steps")) {
+        if (wanted(section, "steps")) {
             EK_TRY(ek_bench_step(bench, shape, cli->steps, err));
         }
     }
@@ -348,6 +351,10 @@ ek_status ek_cmd_bench(ek_cli *cli, ek_error *err)
     EK_TRY(check_words(cli->section, "section", sections, err));
     EK_TRY(check_words(cli->shape, "shape", shape_names, err));
     bench.isa = ek_isa_name(isa);
+    const ek_setting *precision = ek_settings_find(&cli->settings, "precision");
+    ek_recipe recipe;
+    EK_TRY(ek_cli_apply(cli, &ek_recipe_options, &recipe, err));
+    bench.precision = precision ? recipe.precision : -1;
     bool has_model = ek_settings_find(&cli->settings, "model") != NULL;
     ek_status status = has_model ? own(&bench, cli, err) : standard(&bench, cli, err);
     if (status == EK_OK) {

@@ -12,8 +12,10 @@ static size_t panel_floats(int64_t columns, int64_t depth)
 
 static void lay_out(ek_compute *compute, ek_arena *arena, int threads)
 {
-    compute->packed_b =
-        ek_arena_alloc(arena, panel_floats(EK__GEMM_NC, EK__GEMM_KC), sizeof(float));
+    int64_t columns = threads * ek__columns_of_thread(threads);
+    compute->packed_b = ek_arena_alloc(
+        arena, panel_floats(columns > EK__GEMM_NC ? columns : EK__GEMM_NC, EK__GEMM_KC),
+        sizeof(float));
     compute->chunk_sums = ek_arena_alloc(arena, EK__SLAB_CHUNKS, sizeof(float));
     compute->chunks = ek_arena_alloc(arena, EK__SLAB_CHUNKS, sizeof(int64_t));
     compute->packed_a = ek_arena_alloc(arena, (size_t)threads, sizeof(float *));

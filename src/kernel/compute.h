@@ -38,6 +38,13 @@ static inline int64_t ek__ceil_div(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
+/* Columns of packed_b that are one thread's, where each packs for itself. */
+static inline int64_t ek__columns_of_thread(int threads)
+{
+    int64_t columns = EK__GEMM_NC / threads / EK__TILE_COLUMNS_MAX * EK__TILE_COLUMNS_MAX;
+    return columns > 0 ? columns : EK__TILE_COLUMNS_MAX;
+}
+
 /* Around an operation: nothing happens without a profile. flops: multiplications and additions of
  * its matrix products. */
 double ek__op_start(const ek_compute *compute);

@@ -18,35 +18,58 @@ static bool split_by_rows(const ek_compute *compute, const ek_gemm_args *args, i
            16 * ek__ceil_div(column_panels, threads) / column_panels;
 }
 
-/* This thread's part of a product; all threads of the team call it. packed_b is shared. */
-static void gemm_part(const ek_compute *compute, const ek_gemm_args *args, float *packed_a,
-                      float *packed_b, int64_t thread, int64_t threads, bool by_rows)
+static int64_t deepest_block(const ek_compute *compute, const ek_gemm_args *args)
+{
+    bool bf16 = args->precision == EK_PRECISION_BF16;
+    return bf16 ? compute->kernels->bf16_products * EK__GEMM_KC : EK__GEMM_KC;
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Columns [n0, n1) of a product by one thread; packed_b, its alone, has room for `room` columns. */
+static void gemm_columns(const ek_compute *compute, const ek_gemm_args *args, float *packed_a,
+                         float *packed_b, int64_t room, int64_t n0, int64_t n1)
 {
     const ek__kernels *k = compute->kernels;
-    const int64_t deepest =
-        args->precision == EK_PRECISION_BF16 ? k->bf16_products * EK__GEMM_KC : EK__GEMM_KC;
+    const int64_t deepest = deepest_block(compute, args);
     const int64_t row_panels = ek__ceil_div(args->m, k->tile_rows);
-    const int64_t r0 = by_rows ? row_panels * thread / threads : 0;
-    const int64_t r1 = by_rows ? row_panels * (thread + 1) / threads : row_panels;
     /* Panels of B that are used once are packed just before and need not be kept. */
-    const bool keep = by_rows || args->m > EK__GEMM_MC;
-    for (int64_t column = 0; column < args->n; column += EK__GEMM_NC) {
-        int64_t columns = args->n - column < EK__GEMM_NC ? args->n - column : EK__GEMM_NC;
+    const bool keep = args->m > EK__GEMM_MC;
+    for (int64_t column = n0; column < n1; column += room) {
+        int64_t columns = smaller(n1 - column, room);
         int64_t panels = ek__ceil_div(columns, k->tile_columns);
-        int64_t p0 = panels * thread / threads, p1 = panels * (thread + 1) / threads;
         for (int64_t k0 = 0; k0 < args->k; k0 += deepest) {
-            int64_t depth = args->k - k0 < deepest ? args->k - k0 : deepest;
-            ek__gemm_block block = {column, columns, k0, depth};
+            ek__gemm_block block = {column, columns, k0, smaller(args->k - k0, deepest)};
             if (keep) {
-                k->gemm_pack_b(packed_b, args, &block, p0, p1);
+                k->gemm_pack_b(packed_b, args, &block, 0, panels);
             }
-            if (by_rows) {
+            k->gemm_multiply(args, packed_a, keep ? packed_b : NULL, &block, 0, row_panels, 0,
+                             panels);
+        }
+    }
+}
+
+/* This thread's rows of a product; all threads of the team call it and pack packed_b together. */
+static void gemm_rows(const ek_compute *compute, const ek_gemm_args *args, float *packed_a,
+                      float *packed_b, int64_t thread, int64_t threads)
+{
+    const ek__kernels *k = compute->kernels;
+    const int64_t deepest = deepest_block(compute, args);
+    const int64_t row_panels = ek__ceil_div(args->m, k->tile_rows);
+    const int64_t r0 = row_panels * thread / threads, r1 = row_panels * (thread + 1) / threads;
+    for (int64_t column = 0; column < args->n; column += EK__GEMM_NC) {
+        int64_t columns = smaller(args->n - column, EK__GEMM_NC);
+        int64_t panels = ek__ceil_div(columns, k->tile_columns);
+        for (int64_t k0 = 0; k0 < args->k; k0 += deepest) {
+            ek__gemm_block block = {column, columns, k0, smaller(args->k - k0, deepest)};
+            k->gemm_pack_b(packed_b, args, &block, panels * thread / threads,
+                           panels * (thread + 1) / threads);
 #pragma omp barrier
-                k->gemm_multiply(args, packed_a, packed_b, &block, r0, r1, 0, panels);
+            k->gemm_multiply(args, packed_a, packed_b, &block, r0, r1, 0, panels);
 #pragma omp barrier
-            } else {
-                k->gemm_multiply(args, packed_a, keep ? packed_b : NULL, &block, r0, r1, p0, p1);
-            }
         }
     }
 }
@@ -54,7 +77,7 @@ static void gemm_part(const ek_compute *compute, const ek_gemm_args *args, float
 void ek__gemm_serial(const ek_compute *compute, const ek_gemm_args *args, float *packed_a,
                      float *packed_b)
 {
-    gemm_part(compute, args, packed_a, packed_b, 0, 1, false);
+    gemm_columns(compute, args, packed_a, packed_b, EK__GEMM_NC, 0, args->n);
 }
 
 static void gemm_parallel(const ek_compute *compute, const ek_gemm_args *args)
@@ -62,9 +85,18 @@ static void gemm_parallel(const ek_compute *compute, const ek_gemm_args *args)
     bool by_rows = split_by_rows(compute, args, compute->threads);
 #pragma omp parallel num_threads(compute->threads)
     {
-        int64_t thread = omp_get_thread_num();
-        gemm_part(compute, args, compute->packed_a[thread], compute->packed_b, thread,
-                  omp_get_num_threads(), by_rows);
+        int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
+        float *packed_a = compute->packed_a[thread];
+        if (by_rows) {
+            gemm_rows(compute, args, packed_a, compute->packed_b, thread, threads);
+        } else {
+            int64_t width = compute->kernels->tile_columns;
+            int64_t panels = ek__ceil_div(args->n, width);
+            int64_t room = ek__columns_of_thread(compute->threads);
+            gemm_columns(compute, args, packed_a, compute->packed_b + thread * room * EK__GEMM_KC,
+                         room, panels * thread / threads * width,
+                         smaller(panels * (thread + 1) / threads * width, args->n));
+        }
     }
 }
 

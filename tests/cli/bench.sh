@@ -4,7 +4,7 @@
 
 reviews 60 >reviews.csv
 expect 2 "there are: machine, gemm, kernels, steps" "$EVENKEEL" bench --section speed
-expect 2 "there are: minilm, bert-base, bert-large" "$EVENKEEL" bench --shape bert
+expect 2 "there are: bert-tiny, minilm, bert-base, bert-large" "$EVENKEEL" bench --shape bert
 expect 2 "steps" "$EVENKEEL" bench --steps 0
 
 # The user's own run: peaks, steps in both precisions, the tokeniser.

@@ -276,17 +276,35 @@ static cpu_set_t *affinity_mask(int *size)
     return NULL;
 }
 
-int ek_cpu_count(void)
+ek_cpu_mask ek_cpu_mask_read(void)
 {
     int size;
-    cpu_set_t *mask = affinity_mask(&size);
-    int count;
-    if (mask != NULL) {
-        count = CPU_COUNT_S(CPU_ALLOC_SIZE((size_t)size), mask);
-        CPU_FREE(mask);
-    } else {
-        count = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    ek_cpu_mask mask = {.cores = affinity_mask(&size)};
+    if (mask.cores != NULL) {
+        mask.size_bytes = CPU_ALLOC_SIZE((size_t)size);
+        mask.count = CPU_COUNT_S(mask.size_bytes, (cpu_set_t *)mask.cores);
     }
+    return mask;
+}
+
+bool ek_cpu_mask_apply(const ek_cpu_mask *mask)
+{
+    return mask->cores != NULL && sched_setaffinity(0, mask->size_bytes, mask->cores) == 0;
+}
+
+void ek_cpu_mask_free(ek_cpu_mask *mask)
+{
+    if (mask->cores != NULL) {
+        CPU_FREE((cpu_set_t *)mask->cores);
+    }
+    *mask = (ek_cpu_mask){0};
+}
+
+int ek_cpu_count(void)
+{
+    ek_cpu_mask mask = ek_cpu_mask_read();
+    int count = mask.cores != NULL ? mask.count : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    ek_cpu_mask_free(&mask);
     int quota = ek__cpu_quota("/proc/self/cgroup", "/sys/fs/cgroup");
     count = quota < count ? quota : count;
     return count < 1 ? 1 : count;
@@ -294,21 +312,17 @@ int ek_cpu_count(void)
 
 bool ek_cpu_pin(int index)
 {
-    int size;
-    cpu_set_t *mask = affinity_mask(&size);
-    if (mask == NULL) {
-        return false;
-    }
-    size_t bytes = CPU_ALLOC_SIZE((size_t)size);
+    ek_cpu_mask mask = ek_cpu_mask_read();
+    cpu_set_t *cores = mask.cores;
     bool pinned = false;
-    for (int core = 0; core < size; core++) {
-        if (CPU_ISSET_S((size_t)core, bytes, mask) && index-- == 0) {
-            CPU_ZERO_S(bytes, mask);
-            CPU_SET_S((size_t)core, bytes, mask);
-            pinned = sched_setaffinity(0, bytes, mask) == 0;
+    for (size_t core = 0; cores != NULL && core < 8 * mask.size_bytes; core++) {
+        if (CPU_ISSET_S(core, mask.size_bytes, cores) && index-- == 0) {
+            CPU_ZERO_S(mask.size_bytes, cores);
+            CPU_SET_S(core, mask.size_bytes, cores);
+            pinned = ek_cpu_mask_apply(&mask);
             break;
         }
     }
-    CPU_FREE(mask);
+    ek_cpu_mask_free(&mask);
     return pinned;
 }

@@ -7,6 +7,7 @@
 #define EK_BASE_CPU_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/status.h"
 
@@ -32,5 +33,16 @@ int ek_cpu_count(void);
 int ek__cpu_quota(const char *groups_file, const char *mount);
 /* Pins the calling process to the index-th core of its affinity mask; false if it cannot. */
 bool ek_cpu_pin(int index);
+
+/* The cores that the calling thread may run on, kept so that pinning can be taken back. */
+typedef struct {
+    void *cores; /* NULL: unknown */
+    size_t size_bytes;
+    int count; /* cores in it; ek_cpu_count() may be lower (quota) */
+} ek_cpu_mask;
+ek_cpu_mask ek_cpu_mask_read(void);
+/* Gives the calling thread, and threads that it starts later, these cores; false if it cannot. */
+bool ek_cpu_mask_apply(const ek_cpu_mask *mask);
+void ek_cpu_mask_free(ek_cpu_mask *mask); /* an all-zero one is fine */
 
 #endif

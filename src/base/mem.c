@@ -1,6 +1,7 @@
 #include "base/mem.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -93,16 +94,26 @@ static bool round_up(size_t *out, size_t bytes)
     return true;
 }
 
-ek_status ek_arena_init(ek_arena *arena, size_t size_bytes, ek_error *err)
+/* The size to allocate: never 0, because base NULL would mean measuring. */
+static ek_status arena_size(size_t *bytes, size_t size_bytes, ek_error *err)
 {
-    *arena = (ek_arena){0};
-    size_t bytes;
-    if (!round_up(&bytes, size_bytes)) {
+    if (!round_up(bytes, size_bytes > 0 ? size_bytes : 1)) {
         return ek_error_set(err, EK_E_MEMORY, "the memory plan is larger than the address space");
     }
-    if (bytes == 0) {
-        bytes = EK_ARENA_ALIGN; /* base NULL would mean measuring */
-    }
+    return EK_OK;
+}
+
+static ek_status no_arena(size_t bytes, ek_error *err)
+{
+    return ek_error_set(err, EK_E_MEMORY, "cannot allocate %zu bytes (%.1f MiB)", bytes,
+                        (double)bytes / (1024.0 * 1024.0));
+}
+
+ek_status ek_arena_init(ek_arena *arena, size_t size_bytes, ek_error *err)
+{
+    size_t bytes = 0;
+    *arena = (ek_arena){0};
+    EK_TRY(arena_size(&bytes, size_bytes, err));
     /* Large pages: every stream over the memory of a run would otherwise miss the TLB once in 4 KB.
      */
     const size_t huge = (size_t)2 << 20;
@@ -112,8 +123,7 @@ ek_status ek_arena_init(ek_arena *arena, size_t size_bytes, ek_error *err)
                               ? NULL
                               : aligned_alloc(align, (bytes + align - 1) / align * align);
     if (base == NULL) {
-        return ek_error_set(err, EK_E_MEMORY, "cannot allocate %zu bytes (%.1f MiB)", bytes,
-                            (double)bytes / (1024.0 * 1024.0));
+        return no_arena(bytes, err);
     }
 #if defined(MADV_HUGEPAGE)
     if (large) {
@@ -121,14 +131,32 @@ ek_status ek_arena_init(ek_arena *arena, size_t size_bytes, ek_error *err)
     }
 #endif
     memset(base, 0, bytes);
-    arena->base = base;
-    arena->size_bytes = bytes;
+    *arena = (ek_arena){.base = base, .size_bytes = bytes};
+    return EK_OK;
+}
+
+ek_status ek_arena_reserve(ek_arena *arena, size_t size_bytes, ek_error *err)
+{
+    size_t bytes = 0;
+    *arena = (ek_arena){0};
+    EK_TRY(arena_size(&bytes, size_bytes, err));
+    void *base = must_fail() ? MAP_FAILED
+                             : mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED) {
+        return no_arena(bytes, err);
+    }
+    *arena = (ek_arena){.base = base, .size_bytes = bytes, .reserved = true};
     return EK_OK;
 }
 
 void ek_arena_deinit(ek_arena *arena)
 {
-    free(arena->base);
+    if (arena->reserved) {
+        munmap(arena->base, arena->size_bytes);
+    } else {
+        free(arena->base);
+    }
     *arena = (ek_arena){0};
 }
 
@@ -147,4 +175,33 @@ void *ek_arena_alloc(ek_arena *arena, size_t count, size_t size)
     void *memory = arena->base + arena->used_bytes;
     arena->used_bytes = end;
     return memory;
+}
+
+/* The line "Name:   123 kB" of /proc/self/status in bytes. */
+static size_t status_bytes(const char *name)
+{
+    char line[128];
+    unsigned long long kilobytes = 0;
+    size_t length = strlen(name);
+    FILE *file = fopen("/proc/self/status", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, name, length) == 0 && line[length] == ':') {
+            kilobytes = strtoull(line + length + 1, NULL, 10);
+            break;
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return (size_t)kilobytes * 1024;
+}
+
+size_t ek_mem_resident(void)
+{
+    return status_bytes("VmRSS");
+}
+
+size_t ek_mem_peak(void)
+{
+    return status_bytes("VmHWM");
 }

@@ -43,14 +43,24 @@ typedef struct {
     unsigned char *base; /* NULL while measuring */
     size_t size_bytes;
     size_t used_bytes; /* SIZE_MAX once a measuring arena has overflowed */
+    bool reserved;     /* by ek_arena_reserve */
 } ek_arena;
 
 ek_arena ek_arena_measure(void);
-/* Zeroed, 64-byte aligned memory. EK_E_MEMORY names the size. */
+/* Zeroed, 64-byte aligned memory, all of it resident at once: a plan that does not fit fails before
+ * the first step. EK_E_MEMORY names the size. */
 ek_status ek_arena_init(ek_arena *arena, size_t size_bytes, ek_error *err);
+/* The same as address space: a page becomes resident when it is first written. For buffers of
+ * threads that may never come. */
+ek_status ek_arena_reserve(ek_arena *arena, size_t size_bytes, ek_error *err);
 void ek_arena_deinit(ek_arena *arena); /* an all-zero arena is fine */
 /* count * size bytes, 64-byte aligned. NULL while measuring, and when the arena is full (which a
  * layout run on its own measured size never is). */
 void *ek_arena_alloc(ek_arena *arena, size_t count, size_t size);
+
+/* Bytes of this process that are in memory now, and at most so far (VmRSS and VmHWM of
+ * /proc/self/status); 0 where the system does not say. */
+size_t ek_mem_resident(void);
+size_t ek_mem_peak(void);
 
 #endif

@@ -100,11 +100,16 @@ static void pinning(void **state)
     assert_true(count >= 1);
     pid_t child = fork(); /* the mask belongs to the process */
     if (child == 0) {
+        ek_cpu_mask all = ek_cpu_mask_read();
         bool good = !ek_cpu_pin(-1) && !ek_cpu_pin(1 << 30) && ek_cpu_pin(0);
         cpu_set_t mask;
         CPU_ZERO(&mask);
         good = good && sched_getaffinity(0, sizeof mask, &mask) == 0 && CPU_COUNT(&mask) == 1;
-        _exit(good && ek_cpu_count() == 1 && ek_cpu_pin(0) && !ek_cpu_pin(1) ? 0 : 1);
+        good = good && ek_cpu_count() == 1 && ek_cpu_pin(0) && !ek_cpu_pin(1);
+        /* Taken back, all cores are there again. */
+        good = good && all.count >= count && ek_cpu_mask_apply(&all) && ek_cpu_count() == count;
+        ek_cpu_mask_free(&all);
+        _exit(good && !ek_cpu_mask_apply(&all) ? 0 : 1);
     }
     int result;
     assert_int_equal(waitpid(child, &result, 0), child);

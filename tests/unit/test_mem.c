@@ -127,6 +127,35 @@ static void arenas_fit_their_plan(void **state)
     }
 }
 
+/* Reserved space is used like any other, and takes no memory before it is written. */
+static void reserved_arenas_take_memory_when_written(void **state)
+{
+    (void)state;
+    enum { BYTES = 256 << 20 };
+    ek_error err = {0};
+    ek_arena arena;
+    size_t before = ek_mem_resident();
+    assert_int_equal(ek_arena_reserve(&arena, BYTES, &err), EK_OK);
+    char *bytes = ek_arena_alloc(&arena, BYTES, 1);
+    assert_non_null(bytes);
+    assert_null(ek_arena_alloc(&arena, 1, 1));
+    assert_int_equal((uintptr_t)bytes % EK_ARENA_ALIGN, 0);
+    assert_int_equal(bytes[0], 0);
+    assert_int_equal(bytes[BYTES - 1], 0);
+    bytes[BYTES / 2] = 1;
+    assert_true(before > 0);
+    assert_true(ek_mem_resident() < before + BYTES / 16);
+    assert_true(ek_mem_peak() >= before);
+    ek_arena_deinit(&arena);
+    assert_null(arena.base);
+    ek_mem_fail_after(1);
+    assert_int_equal(ek_arena_reserve(&arena, 64, &err), EK_E_MEMORY);
+    ek_arena_deinit(&arena);
+    assert_int_equal(ek_arena_init(&arena, BYTES, &err), EK_OK);
+    assert_true(ek_mem_resident() >= before + BYTES / 2);
+    ek_arena_deinit(&arena);
+}
+
 static void arenas_refuse_what_cannot_be(void **state)
 {
     (void)state;
@@ -150,8 +179,11 @@ static void arenas_refuse_what_cannot_be(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sizes_do_not_overflow),        cmocka_unit_test(allocations),
-        cmocka_unit_test(the_nth_fails_once),           cmocka_unit_test(arenas_fit_their_plan),
+        cmocka_unit_test(sizes_do_not_overflow),
+        cmocka_unit_test(allocations),
+        cmocka_unit_test(the_nth_fails_once),
+        cmocka_unit_test(arenas_fit_their_plan),
+        cmocka_unit_test(reserved_arenas_take_memory_when_written),
         cmocka_unit_test(arenas_refuse_what_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

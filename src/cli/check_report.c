@@ -15,8 +15,10 @@ struct facts {
     size_t duplicates;
     double seconds_per_step, seconds_all;
     int64_t steps_all;
-    size_t bytes_run, bytes_all;
-    int jobs;
+    /* What is loaded before the first run; one run alone with it; all workers of a study with it.
+     */
+    size_t bytes_loaded, bytes_run, bytes_all;
+    ek_study_layout layout;
 };
 
 static int ascending(const void *a, const void *b)
@@ -89,6 +91,34 @@ static ek_status measure_time(struct facts *facts, const ek_study_inputs *inputs
     return EK_OK;
 }
 
+/* What is loaded is measured, what runs add is planned from the tables. A worker writes to some
+ * pages that it could share, and the coordinator keeps the store: about 0.5 MB each, measured. */
+static ek_status plan_runs(struct facts *facts, const ek_cli *cli, const ek_study_inputs *inputs,
+                           ek_error *err)
+{
+    enum { PROCESS_BYTES = 1 << 19 };
+    const ek_spec *spec = inputs->spec;
+    const ek_study_layout *layout = &facts->layout;
+    size_t alone = 0, worker = 0;
+    for (size_t r = 0; r < spec->run_count; r++) {
+        ek_run_input input;
+        ek_schedule schedule;
+        ek_study_run_input(inputs, r, &input);
+        int64_t wanted = input.recipe->train_examples, count = (int64_t)input.train->count;
+        EK_TRY(ek_schedule_init(&schedule, input.recipe,
+                                wanted > 0 && wanted < count ? wanted : count, err));
+        facts->steps_all += schedule.total_steps;
+        size_t bytes = ek_run_bytes(&input, ek_cli_threads(cli, ek_cpu_count()));
+        alone = bytes > alone ? bytes : alone;
+        bytes = ek_run_bytes(&input, layout->threads);
+        worker = bytes > worker ? bytes : worker;
+    }
+    facts->bytes_run = facts->bytes_loaded + alone;
+    facts->bytes_all =
+        facts->bytes_loaded + PROCESS_BYTES + (size_t)layout->workers * (worker + PROCESS_BYTES);
+    return EK_OK;
+}
+
 static ek_status collect(struct facts *facts, const ek_cli *cli, const ek_study_inputs *inputs,
                          ek_error *err)
 {
@@ -102,25 +132,13 @@ static ek_status collect(struct facts *facts, const ek_cli *cli, const ek_study_
     }
     facts->duplicates = ek_dataset_duplicates(data);
     EK_TRY(measure_lengths(facts, inputs->arm_tokens[0].train, err));
+    facts->bytes_loaded = ek_mem_resident(); /* before a trial run makes it more */
     EK_TRY(measure_time(facts, inputs, err));
-    facts->jobs = cli->jobs > 0 ? (int)cli->jobs : ek_cpu_count();
-    if ((size_t)facts->jobs > spec->run_count) {
-        facts->jobs = (int)spec->run_count;
-    }
-    for (size_t r = 0; r < spec->run_count; r++) {
-        ek_run_input input;
-        ek_schedule schedule;
-        ek_study_run_input(inputs, r, &input);
-        int64_t wanted = input.recipe->train_examples, count = (int64_t)input.train->count;
-        EK_TRY(ek_schedule_init(&schedule, input.recipe,
-                                wanted > 0 && wanted < count ? wanted : count, err));
-        facts->steps_all += schedule.total_steps;
-        size_t bytes = ek_run_bytes(&input) + ek_compute_bytes(1);
-        facts->bytes_run = bytes > facts->bytes_run ? bytes : facts->bytes_run;
-    }
-    facts->bytes_all =
-        facts->bytes_run * (size_t)facts->jobs + inputs->model.params.total_count * sizeof(float);
-    facts->seconds_all = facts->seconds_per_step * (double)facts->steps_all / facts->jobs;
+    facts->layout = ek_study_lay_out(spec->run_count, (int)cli->jobs, ek_cli_threads(cli, 0));
+    EK_TRY(plan_runs(facts, cli, inputs, err));
+    int usable = ek_cpu_count(), workers = facts->layout.workers;
+    facts->seconds_all =
+        facts->seconds_per_step * (double)facts->steps_all / (workers < usable ? workers : usable);
     return EK_OK;
 }
 
@@ -196,9 +214,12 @@ static void text_plan(const struct facts *facts, const ek_study_inputs *inputs, 
     }
     ek_buf_printf(out, "runs: %zu, %lld steps in all\n", spec->run_count,
                   (long long)facts->steps_all);
-    ek_buf_printf(out, "memory: %.0f MB a run, %.0f MB for %d worker%s\n",
-                  (double)facts->bytes_run / 1e6, (double)facts->bytes_all / 1e6, facts->jobs,
-                  facts->jobs == 1 ? "" : "s");
+    ek_buf_printf(out,
+                  "memory: %.0f MB for one run alone, %.0f MB for a study of %d worker%s, which "
+                  "share %.0f MB\n",
+                  (double)facts->bytes_run / 1e6, (double)facts->bytes_all / 1e6,
+                  facts->layout.workers, facts->layout.workers == 1 ? "" : "s",
+                  (double)facts->bytes_loaded / 1e6);
     if (!isnan(facts->seconds_all)) {
         snprintf(each, sizeof each, "%.0f ms", 1000 * facts->seconds_per_step);
         ek_buf_printf(out,
@@ -251,10 +272,10 @@ static void write_json(const struct facts *facts, const ek_study_inputs *inputs,
                   tokens->truncated_count, tokens->unknown_count, tokens->token_count,
                   data->split[EK_SPLIT_TRAIN].empty_count, facts->duplicates);
     ek_buf_printf(out,
-                  ",\"runs\":%zu,\"steps\":%lld,\"bytes_run\":%zu,\"bytes_all\":%zu,"
-                  "\"seconds_per_step\":",
-                  inputs->spec->run_count, (long long)facts->steps_all, facts->bytes_run,
-                  facts->bytes_all);
+                  ",\"runs\":%zu,\"steps\":%lld,\"workers\":%d,\"threads\":%d,\"bytes_loaded\":%zu,"
+                  "\"bytes_run\":%zu,\"bytes_all\":%zu,\"seconds_per_step\":",
+                  inputs->spec->run_count, (long long)facts->steps_all, facts->layout.workers,
+                  facts->layout.threads, facts->bytes_loaded, facts->bytes_run, facts->bytes_all);
     ek_buf_json_double(out, facts->seconds_per_step);
     ek_buf_puts(out, "}\n");
 }

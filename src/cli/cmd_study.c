@@ -58,7 +58,7 @@ ek_status ek_cmd_study(ek_cli *cli, ek_error *err)
                         spec.arm_count, spec.arm_count == 1 ? "" : "s",
                         spec.run_count / spec.arm_count, dir);
         ek_study_control control = {.jobs = (int)cli->jobs,
-                                    .threads = ek_cli_threads(cli, 1),
+                                    .threads = ek_cli_threads(cli, 0),
                                     .progress = ek_progress_study};
         status = ek_study_run(&inputs, dir, &control, err);
         ek_study_unload(&inputs);

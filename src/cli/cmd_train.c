@@ -192,7 +192,7 @@ static ek_status print_result(const ek_cli *cli, const ek_study_inputs *inputs,
                       inputs->data.reported, ek_outcome_name(result->outcome), result->weights_hash,
                       (long long)result->total_steps);
         ek_buf_json_double(&out, result->train_seconds + result->eval_seconds);
-        ek_buf_puts(&out, "}\n");
+        ek_buf_printf(&out, ",\"peak_bytes\":%zu}\n", ek_mem_peak());
     } else {
         for (const char *const *m = inputs->data.metrics; *m; m++) {
             ek_buf_printf(&out, "%-9s %.2f\n", *m,
@@ -201,10 +201,11 @@ static ek_status print_result(const ek_cli *cli, const ek_study_inputs *inputs,
         }
         ek_buf_printf(&out,
                       "baseline  %.2f (%s)\noutcome   %s\nweights   %s\n"
-                      "time      %.1f s training, %.1f s evaluation\n",
+                      "time      %.1f s training, %.1f s evaluation\n"
+                      "memory    %.0f MB at most\n",
                       100 * inputs->baseline, inputs->data.reported,
                       ek_outcome_name(result->outcome), result->weights_hash, result->train_seconds,
-                      result->eval_seconds);
+                      result->eval_seconds, (double)ek_mem_peak() / 1e6);
         ek_buf_puts(&out, "one seed says nothing about the spread: 'evenkeel study' runs many\n");
     }
     ek_status status = ek_cli_print(&out, err);

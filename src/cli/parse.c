@@ -12,10 +12,11 @@
 static const ek_option rows[] = {
     {"output", "output_dir", 'o', EK_OPTION_STRING, 0, FIELD(output), NULL, 0, 0, NULL, "Program",
      "DIR", "where the store, and a kept model, go"},
-    {"jobs", NULL, 'j', EK_OPTION_INT, 0, FIELD(jobs), "0", 0, 1024, NULL, "Program", "N",
-     "worker processes of a study; 0: one a core"},
-    {"threads", NULL, 0, EK_OPTION_INT, 0, FIELD(threads), "0", 0, 1024, NULL, "Program", "N",
-     "threads of a run; 0: OMP_NUM_THREADS, else 1 in a study and all cores otherwise"},
+    {"jobs", NULL, 'j', EK_OPTION_INT, 0, FIELD(jobs), NULL, 1, 1024, NULL, "Program", "N",
+     "cores of a study: so many runs at once, the last ones on several cores [one a usable core]"},
+    {"threads", NULL, 0, EK_OPTION_INT, 0, FIELD(threads), NULL, 1, 1024, NULL, "Program", "N",
+     "threads of each run, neither more nor fewer [OMP_NUM_THREADS, else all cores; in a study the "
+     "share that --jobs says]"},
     {"input", NULL, 'i', EK_OPTION_STRING, 0, FIELD(input), NULL, 0, 0, NULL, "Program", "FILE",
      "text to read: .jsonl, .csv or .tsv; - or nothing: JSONL from standard input"},
     {"name", NULL, 0, EK_OPTION_STRING, 0, FIELD(name), NULL, 0, 0, NULL, "Program", "GLOB",

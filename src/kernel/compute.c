@@ -10,12 +10,14 @@ static size_t panel_floats(int64_t columns, int64_t depth)
     return (size_t)(ek__ceil_div(columns, EK__TILE_COLUMNS_MAX) * EK__TILE_COLUMNS_MAX * depth);
 }
 
-static void lay_out(ek_compute *compute, ek_arena *arena, int threads)
+/* columns: of the widest product. */
+static void lay_out(ek_compute *compute, ek_arena *arena, int threads, int64_t columns)
 {
-    int64_t columns = threads * ek__columns_of_thread(threads);
-    compute->packed_b = ek_arena_alloc(
-        arena, panel_floats(columns > EK__GEMM_NC ? columns : EK__GEMM_NC, EK__GEMM_KC),
-        sizeof(float));
+    columns = columns < EK__GEMM_NC ? columns : EK__GEMM_NC;
+    if (columns < threads * EK__TILE_COLUMNS_MAX) { /* each thread needs a panel of its own */
+        columns = threads * EK__TILE_COLUMNS_MAX;
+    }
+    compute->packed_b = ek_arena_alloc(arena, panel_floats(columns, EK__GEMM_KC), sizeof(float));
     compute->chunk_sums = ek_arena_alloc(arena, EK__SLAB_CHUNKS, sizeof(float));
     compute->chunks = ek_arena_alloc(arena, EK__SLAB_CHUNKS, sizeof(int64_t));
     compute->packed_a = ek_arena_alloc(arena, (size_t)threads, sizeof(float *));
@@ -73,9 +75,9 @@ ek_status ek_compute_reserve_length(ek_compute *compute, int32_t max_length, int
     max_length = max_length > compute->max_length ? max_length : compute->max_length;
     head_size = head_size > compute->head_size ? head_size : compute->head_size;
     ek_arena plan = ek_arena_measure(), arena;
-    lay_out_heads(compute, &plan, compute->threads, max_length, head_size);
-    EK_TRY(ek_arena_init(&arena, plan.used_bytes, err));
-    lay_out_heads(compute, &arena, compute->threads, max_length, head_size);
+    lay_out_heads(compute, &plan, compute->max_threads, max_length, head_size);
+    EK_TRY(ek_arena_reserve(&arena, plan.used_bytes, err));
+    lay_out_heads(compute, &arena, compute->max_threads, max_length, head_size);
     ek_arena_deinit(&compute->heads_arena);
     compute->heads_arena = arena;
     compute->max_length = max_length;
@@ -107,13 +109,13 @@ static ek_status new_compute(ek_compute **out, ek_isa isa, int threads, ek_error
         return ek_error_set(err, EK_E_MEMORY, "no memory for the kernels' state");
     }
     compute->kernels = table_of(isa);
-    compute->threads = threads;
+    compute->threads = compute->max_threads = threads;
     ek_compute measured = {0};
     ek_arena plan = ek_arena_measure();
-    lay_out(&measured, &plan, threads);
-    ek_status status = ek_arena_init(&compute->arena, plan.used_bytes, err);
+    lay_out(&measured, &plan, threads, EK__GEMM_NC);
+    ek_status status = ek_arena_reserve(&compute->arena, plan.used_bytes, err);
     if (status == EK_OK) {
-        lay_out(compute, &compute->arena, threads);
+        lay_out(compute, &compute->arena, threads, EK__GEMM_NC);
         status = ek_compute_reserve_length(compute, LENGTH_PLANNED, HEAD_SIZE_PLANNED, err);
     }
     if (status != EK_OK) {
@@ -146,12 +148,12 @@ void ek_compute_free(ek_compute *compute)
     }
 }
 
-size_t ek_compute_bytes(int threads)
+size_t ek_compute_bytes(int threads, int32_t max_length, int32_t head_size, int64_t columns)
 {
     ek_compute measured = {0};
     ek_arena plan = ek_arena_measure();
-    lay_out(&measured, &plan, threads);
-    lay_out_heads(&measured, &plan, threads, LENGTH_PLANNED, HEAD_SIZE_PLANNED);
+    lay_out(&measured, &plan, threads, columns);
+    lay_out_heads(&measured, &plan, threads, max_length, head_size);
     return plan.used_bytes;
 }
 
@@ -163,4 +165,10 @@ ek_isa ek_compute_isa(const ek_compute *compute)
 int ek_compute_threads(const ek_compute *compute)
 {
     return compute->threads;
+}
+
+void ek_compute_set_threads(ek_compute *compute, int threads)
+{
+    threads = threads < 1 ? 1 : threads;
+    compute->threads = threads < compute->max_threads ? threads : compute->max_threads;
 }

@@ -18,11 +18,11 @@ enum { EK__SLAB_CHUNKS = 4096 };
 
 struct ek_compute {
     const ek__kernels *kernels;
-    int threads;
+    int threads, max_threads;
     ek_profile *profile;  /* NULL: nothing is timed */
     ek_arena arena;       /* the buffers below */
     float *packed_b;      /* shared by the threads of a product */
-    float **packed_a;     /* [threads] */
+    float **packed_a;     /* [max_threads] */
     float *chunk_sums;    /* [EK__SLAB_CHUNKS] of ek_sum_squares */
     int64_t *chunks;      /* [EK__SLAB_CHUNKS] of ek_sum_squares_rows */
     ek_arena heads_arena; /* attention's scratch, grown by ek_compute_reserve_length */
@@ -30,7 +30,7 @@ struct ek_compute {
     struct ek__head_scratch {
         float *first, *second;      /* [length, length] */
         float *packed_a, *packed_b; /* a product of one head */
-    } * heads;                      /* [threads] */
+    } * heads;                      /* [max_threads] */
 };
 
 static inline int64_t ek__ceil_div(int64_t a, int64_t b)

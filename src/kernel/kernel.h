@@ -41,10 +41,14 @@ ek_status ek_compute_new(ek_compute **out, int threads, ek_error *err);
 /* Plain C on one thread, whatever EK_ISA says: what the others are checked against. */
 ek_status ek_compute_new_reference(ek_compute **out, ek_error *err);
 void ek_compute_free(ek_compute *compute); /* NULL is fine */
-/* Memory that ek_compute_new takes, for the plan. */
-size_t ek_compute_bytes(int threads);
+/* Memory that so many threads fill when the longest example has max_length tokens and the widest
+ * product so many columns, for the plan. What ek_compute_new reserves beyond it stays untouched. */
+size_t ek_compute_bytes(int threads, int32_t max_length, int32_t head_size, int64_t columns);
 ek_isa ek_compute_isa(const ek_compute *compute);
 int ek_compute_threads(const ek_compute *compute);
+/* From the next operation on as many threads work, at most those of ek_compute_new; the bits stay.
+ * Call it between operations. 1: OpenMP is not entered (again). */
+void ek_compute_set_threads(ek_compute *compute, int threads);
 
 /* ---- matrix product --------------------------------------------------------------------------
  * C[m,n] = start; for k = 0..K-1 in order: C = fma(A[m,k], B[k,n], C); then C = C + bias[n].

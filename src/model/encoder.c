@@ -47,6 +47,14 @@ static float *floats(ek_arena *arena, int64_t rows, int64_t columns)
     return ek_arena_alloc(arena, (size_t)rows, (size_t)columns * sizeof(float));
 }
 
+/* Attention probabilities of a layer: rows * length summed over the examples of a batch, times
+ * heads. */
+static int64_t probs_of(const ek_encoder_limits *limits, int64_t rows)
+{
+    int64_t longest = rows * limits->max_length;
+    return limits->max_squares > 0 && limits->max_squares < longest ? limits->max_squares : longest;
+}
+
 /* While measuring there is nothing to fill, so layers are laid out in a local and stored when the
  * arena is real. */
 static struct ek_encoder_layer plan_layer(ek_arena *arena, const ek_model_config *config,
@@ -55,7 +63,7 @@ static struct ek_encoder_layer plan_layer(ek_arena *arena, const ek_model_config
     int64_t tokens = limits->max_tokens, h = config->hidden_size, wide = config->intermediate_size;
     struct ek_encoder_layer layer = {0};
     layer.qkv = floats(arena, tokens, 3 * h);
-    layer.probs = floats(arena, rows * limits->max_length, config->num_attention_heads);
+    layer.probs = floats(arena, probs_of(limits, rows), config->num_attention_heads);
     layer.context = floats(arena, rows, h);
     layer.z1 = floats(arena, rows, h);
     layer.mean1 = floats(arena, rows, 1);

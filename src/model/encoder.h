@@ -30,6 +30,7 @@
 typedef struct {
     int32_t max_examples, max_tokens;
     int32_t max_length;     /* longest example */
+    int64_t max_squares;    /* sum of length^2 over a batch; 0: max_tokens * max_length */
     int32_t max_wanted;     /* rows of the last layer: max_examples for [CLS], max_tokens for all */
     bool train;             /* false: forward only, activations shared between layers */
     ek_precision precision; /* of the encoder's linear layers; all else is fp32 */

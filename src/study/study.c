@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,6 +35,8 @@ struct work {
     ek_store *store;
     ek_worker *workers;
     int worker_count;
+    ek_study_layout layout;
+    ek_worker_shares shares;
     int64_t *ids;                     /* [run_count] */
     ek_run_status *states;            /* [run_count] */
     uint8_t *attempts;                /* [run_count] crashes so far */
@@ -146,6 +149,22 @@ static ek_status run_lost(struct work *work, ek_worker *worker, ek_run_status st
     return ek_store_run_ended(work->store, worker->run_id, state, reason, err);
 }
 
+/* A worker's message, with the run it has. */
+static bool pass_message(const ek_worker *worker, const ek_frame *frame)
+{
+    if (frame->length < 1 || frame->length > 1000) {
+        return false;
+    }
+    int length = (int)frame->length - 1;
+    if (frame->bytes[0] == EK_LOG_WARN || worker->planned < 0) {
+        ek_log_write((ek_log_level)frame->bytes[0], "%.*s", length, frame->bytes + 1);
+    } else {
+        ek_log_write((ek_log_level)frame->bytes[0], "run %lld %.*s", (long long)worker->run_id,
+                     length, frame->bytes + 1);
+    }
+    return true;
+}
+
 static ek_status take_frame(struct work *work, ek_worker *worker, const ek_frame *frame,
                             ek_error *err)
 {
@@ -160,8 +179,8 @@ static ek_status take_frame(struct work *work, ek_worker *worker, const ek_frame
     case EK_FRAME_PROGRESS:
         good = ek__frame_progress(frame, &worker->step, &worker->total_steps);
         break;
-    case EK_FRAME_WARNING:
-        ek_warn("%.*s", (int)(frame->length < 900 ? frame->length : 900), frame->bytes);
+    case EK_FRAME_LOG:
+        good = pass_message(worker, frame);
         break;
     case EK_FRAME_RESULT:
         good = worker->planned >= 0 &&
@@ -233,7 +252,8 @@ static ek_status listen_to(struct work *work, ek_worker *worker, ek_error *err)
 
 /* ---- handing out ----------------------------------------------------------------------------- */
 
-static ek_status assign(struct work *work, ek_worker *worker, ek_error *err)
+/* Gives the next queued run to an idle worker, which hears of it in start_run. */
+static void assign(struct work *work, ek_worker *worker)
 {
     const ek_spec *spec = work->inputs->spec;
     while (work->next < spec->run_count &&
@@ -241,16 +261,40 @@ static ek_status assign(struct work *work, ek_worker *worker, ek_error *err)
             work->attempts[work->next] >= ATTEMPTS_MAX)) {
         work->next++;
     }
-    if (work->next == spec->run_count) {
-        return EK_OK;
+    if (work->next < spec->run_count) {
+        size_t planned = work->next++;
+        worker->planned = (int64_t)planned;
+        worker->started = false;
+        worker->run_id = work->ids[planned];
+        work->states[planned] = EK_RUN_RUNNING;
     }
-    size_t planned = work->next++;
-    worker->run_id = work->ids[planned];
-    work->states[planned] = EK_RUN_RUNNING;
+}
+
+static ek_status start_run(struct work *work, ek_worker *worker, ek_error *err)
+{
     EK_TRY(ek_store_run_started(work->store, worker->run_id, err));
-    ek_status status = ek__worker_assign(worker, (int64_t)planned, err);
+    ek_status status = ek__worker_assign(worker, worker->planned, err);
     /* A worker that does not listen is dead or dying: its end is noticed on the report pipe. */
     return status == EK_E_FAILED ? EK_OK : status;
+}
+
+/* The i-th of `busy` workers gets this many of the cores. */
+static int share_of(int cores, int busy, int i)
+{
+    int share = cores / busy + (i < cores % busy);
+    return share > 0 ? share : 1;
+}
+
+/* Cores to the workers that have a run; the others wait and need none. */
+static void share_cores(struct work *work, int busy)
+{
+    int seen = 0;
+    for (int w = 0; work->layout.cores > 0 && w < work->worker_count; w++) {
+        if (work->workers[w].pid && work->workers[w].planned >= 0) {
+            atomic_store_explicit(&work->shares.threads[w],
+                                  share_of(work->layout.cores, busy, seen++), memory_order_relaxed);
+        }
+    }
 }
 
 static void stop_workers(struct work *work)
@@ -277,16 +321,25 @@ static ek_status coordinate(struct work *work, ek_error *err)
         if (ek_study_interrupted() && !work->stopping) {
             stop_workers(work);
         }
-        for (int w = 0; w < work->worker_count && status == EK_OK; w++) {
+        for (int w = 0; w < work->worker_count; w++) {
             ek_worker *worker = &work->workers[w];
             if (worker->pid && worker->planned < 0 && !work->stopping) {
-                status = assign(work, worker, err);
+                assign(work, worker);
             }
             bool at_work = worker->pid && worker->planned >= 0;
             busy += at_work;
             polled[w] = (struct pollfd){.fd = at_work ? worker->report : -1, .events = POLLIN};
         }
-        if (busy == 0 || status != EK_OK) {
+        if (busy == 0) {
+            break;
+        }
+        share_cores(work, busy); /* before a run starts, so that it starts with its share */
+        for (int w = 0; w < work->worker_count && status == EK_OK; w++) {
+            if (polled[w].fd >= 0 && !work->workers[w].started) {
+                status = start_run(work, &work->workers[w], err);
+            }
+        }
+        if (status != EK_OK) {
             break;
         }
         if (poll(polled, (nfds_t)work->worker_count, 300) < 0 && errno != EINTR) {
@@ -352,7 +405,30 @@ static ek_status write_yaml(const ek_spec *spec, const char *dir, ek_error *err)
     return status;
 }
 
-static ek_status run_study(struct work *work, const char *dir, int threads, ek_error *err)
+/* The page of thread numbers, before the first fork: the workers see what is written to it later.
+ */
+static ek_status prepare_shares(struct work *work, ek_error *err)
+{
+    const ek_study_layout *layout = &work->layout;
+    size_t bytes = (size_t)layout->workers * sizeof *work->shares.threads;
+    void *page = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) {
+        return ek_error_set(err, EK_E_MEMORY, "no memory to share with the workers: %s",
+                            strerror(errno));
+    }
+    work->shares = (ek_worker_shares){
+        .max_threads = layout->cores > layout->threads ? layout->cores : layout->threads,
+        .pinned = layout->pinned,
+        .threads = page};
+    for (int w = 0; w < layout->workers; w++) {
+        int threads =
+            layout->cores > 0 ? share_of(layout->cores, layout->workers, w) : layout->threads;
+        atomic_init(&work->shares.threads[w], threads);
+    }
+    return EK_OK;
+}
+
+static ek_status run_study(struct work *work, const char *dir, ek_error *err)
 {
     const ek_spec *spec = work->inputs->spec;
     size_t runs = spec->run_count;
@@ -365,13 +441,16 @@ static ek_status run_study(struct work *work, const char *dir, int threads, ek_e
     if (!work->ids || !work->states || !work->attempts || !work->steps) {
         return ek_error_set(err, EK_E_MEMORY, "no memory for %zu runs", runs);
     }
+    EK_TRY(prepare_shares(work, err));
     for (int w = 0; w < work->worker_count; w++) {
-        EK_TRY(ek__worker_start(&work->workers[w], work->workers, w, work->inputs, threads, err));
+        EK_TRY(ek__worker_start(&work->workers[w], work->workers, w, work->inputs, &work->shares,
+                                err));
     }
     EK_TRY(ek_store_open(&work->store, dir, err));
     EK_TRY(ek_store_register(work->store, spec, &work->inputs->facts, err));
     EK_TRY(write_yaml(spec, dir, err));
-    EK_TRY(ek_store_environment(work->store, ek_isa_name(isa), work->worker_count, threads, err));
+    EK_TRY(ek_store_environment(work->store, ek_isa_name(isa), work->worker_count,
+                                work->layout.threads, err));
     EK_TRY(prepare_runs(work, err));
     tell(work, NULL);
     EK_TRY(coordinate(work, err));
@@ -404,25 +483,59 @@ static void end_workers(struct work *work)
         ek__metric_list_clear(&worker->metrics);
     }
     ek_free(work->workers);
+    if (work->shares.threads) {
+        munmap(work->shares.threads, (size_t)work->layout.workers * sizeof *work->shares.threads);
+    }
+}
+
+ek_study_layout ek_study_lay_out(size_t runs, int jobs, int threads)
+{
+    ek_cpu_mask mask = ek_cpu_mask_read();
+    int usable = ek_cpu_count();
+    bool fixed = threads > 0;
+    if (jobs <= 0) {
+        jobs = fixed ? usable / threads : usable;
+    }
+    jobs = jobs < 1 ? 1 : jobs;
+    ek_study_layout layout = {.workers = (size_t)jobs > runs ? (int)runs : jobs};
+    if (fixed) {
+        layout.threads = threads;
+    } else {
+        layout.cores = jobs < usable ? jobs : usable;
+        layout.threads = layout.cores > layout.workers ? layout.cores / layout.workers : 1;
+    }
+    /* With fewer workers than cores, or cores that a quota takes back, the system places them
+     * better: two studies side by side would pin to the same first cores. */
+    layout.pinned = layout.threads == 1 && layout.workers == mask.count && layout.workers == usable;
+    ek_cpu_mask_free(&mask);
+    return layout;
 }
 
 ek_status ek_study_run(const ek_study_inputs *inputs, const char *dir,
                        const ek_study_control *control, ek_error *err)
 {
-    int threads = control->threads > 0 ? control->threads : 1;
-    int jobs = control->jobs > 0 ? control->jobs : ek_cpu_count() / threads;
-    size_t runs = inputs->spec->run_count;
-    jobs = jobs < 1 ? 1 : (size_t)jobs > runs ? (int)runs : jobs;
-    struct work work = {
-        .inputs = inputs, .control = control, .worker_count = jobs, .started = ek_clock_seconds()};
-    work.workers = ek_calloc((size_t)jobs, sizeof *work.workers);
+    ek_study_layout layout =
+        ek_study_lay_out(inputs->spec->run_count, control->jobs, control->threads);
+    int usable = ek_cpu_count();
+    if (layout.workers * layout.threads > usable) {
+        ek_warn("%d workers of %d thread%s share %d usable core%s: that is slower, not faster, and "
+                "takes more memory",
+                layout.workers, layout.threads, layout.threads == 1 ? "" : "s", usable,
+                usable == 1 ? "" : "s");
+    }
+    struct work work = {.inputs = inputs,
+                        .control = control,
+                        .layout = layout,
+                        .worker_count = layout.workers,
+                        .started = ek_clock_seconds()};
+    work.workers = ek_calloc((size_t)layout.workers, sizeof *work.workers);
     /* A worker may die while a command is written to it: that is an error, not this process's end.
      */
     struct sigaction ignore, before;
     memset(&ignore, 0, sizeof ignore);
     ignore.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &ignore, &before);
-    ek_status status = work.workers ? run_study(&work, dir, threads, err)
+    ek_status status = work.workers ? run_study(&work, dir, err)
                                     : ek_error_set(err, EK_E_MEMORY, "no memory for the workers");
     end_workers(&work);
     sigaction(SIGPIPE, &before, NULL);

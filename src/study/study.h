@@ -1,10 +1,13 @@
 /* study.h - many runs: load once, fork workers, collect, survive interruption.
  *
- * The coordinator (this process) loads model and data, tokenises, forks `jobs` workers (pinned, one
- * thread each unless told otherwise; they inherit everything by copy-on-write), and only then opens
- * the store. Runs are handed out one at a time over pipes; each result is committed before the next
- * run goes to that worker. A worker that dies has its run marked crashed and retried once; Ctrl-C
- * or SIGTERM ends with EK_E_INTERRUPTED and nothing lost; the same call continues.
+ * The coordinator (this process) loads model and data, tokenises, forks `jobs` workers (they
+ * inherit everything by copy-on-write), and only then opens the store. A study takes as many cores
+ * as it has jobs: one a worker, and when fewer runs are left than that, the cores of idle workers
+ * go to the runs still at work as threads, also in the middle of a run (the bits do not depend on
+ * it). A number of threads that was asked for stays as it is. Runs are handed out one at a time
+ * over pipes; each result is committed before the next run goes to that worker. A worker that dies
+ * has its run marked crashed and retried once; Ctrl-C or SIGTERM ends with EK_E_INTERRUPTED and
+ * nothing lost; the same call continues.
  */
 #ifndef EK_STUDY_STUDY_H
 #define EK_STUDY_STUDY_H
@@ -47,9 +50,18 @@ typedef struct {
     double fraction;        /* of all steps of all runs */
 } ek_study_progress;
 
+/* How a study uses the machine. */
 typedef struct {
-    int jobs;    /* 0: one a core */
-    int threads; /* of each worker; 0: 1 */
+    int workers, threads; /* processes, and threads of each at the start (some may have one more) */
+    int cores;            /* shared out among the workers that have a run; 0: threads are fixed */
+    bool pinned;          /* one worker on each core that this process may use */
+} ek_study_layout;
+/* jobs and threads as in ek_study_control. Workers beyond `runs` are not started. */
+ek_study_layout ek_study_lay_out(size_t runs, int jobs, int threads);
+
+typedef struct {
+    int jobs;    /* 0: one a usable core; with threads, as many as that leaves room for */
+    int threads; /* of each worker, for good; 0: one, and those of idle workers */
     /* Called about twice a second and after every run, in the coordinator. */
     void (*progress)(void *user, const ek_study_progress *progress);
     void *user;

@@ -46,6 +46,15 @@ struct sender {
     int fd;
 };
 
+/* A worker: where its reports go and what it computes with. */
+struct self {
+    struct sender sender; /* first: sink functions get either */
+    ek_compute *compute;
+    const atomic_int *threads; /* how many it may use; the coordinator writes it */
+    ek_cpu_mask cores;         /* all that it may run on, from before it was pinned */
+    bool pinned;
+};
+
 static bool write_all(int fd, const void *bytes, size_t count)
 {
     const char *at = bytes;
@@ -88,10 +97,33 @@ static void send_metric(void *user, const char *name, int64_t step, double value
     send_frame(user, EK_FRAME_METRIC, bytes, sizeof head + length);
 }
 
+/* Takes as many threads as the coordinator allows by now. They inherit the mask of this one, so the
+ * pin goes before the first of them is made; it does not come back. */
+static void follow_threads(struct self *self)
+{
+    int threads = atomic_load_explicit(self->threads, memory_order_relaxed);
+    if (threads == ek_compute_threads(self->compute)) {
+        return;
+    }
+    if (threads > 1 && self->pinned) {
+        ek_cpu_mask_apply(&self->cores);
+        self->pinned = false;
+    }
+    ek_compute_set_threads(self->compute, threads);
+}
+
+/* Between two steps. */
 static void send_progress(void *user, int64_t step, int64_t total)
 {
+    struct self *self = user;
+    int before = ek_compute_threads(self->compute);
     int64_t both[2] = {step, total};
-    send_frame(user, EK_FRAME_PROGRESS, both, sizeof both);
+    send_frame(&self->sender, EK_FRAME_PROGRESS, both, sizeof both);
+    follow_threads(self);
+    if (ek_compute_threads(self->compute) != before) {
+        ek_debug("has %d threads, before %d, from step %lld of %lld on",
+                 ek_compute_threads(self->compute), before, (long long)step, (long long)total);
+    }
 }
 
 static bool told_to_stop(void *user)
@@ -102,9 +134,10 @@ static bool told_to_stop(void *user)
 
 static void send_log(void *user, ek_log_level level, const char *message)
 {
-    if (level == EK_LOG_WARN) {
-        send_frame(user, EK_FRAME_WARNING, message, strlen(message));
-    }
+    char bytes[901] = {(char)level};
+    size_t length = strnlen(message, sizeof bytes - 1);
+    memcpy(bytes + 1, message, length);
+    send_frame(user, EK_FRAME_LOG, bytes, length + 1);
 }
 
 struct result_head {
@@ -163,33 +196,31 @@ static void prepare_signals(void)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
-static void serve(int command, const struct sender *sender, const ek_study_inputs *inputs,
-                  int threads)
+static void serve(int command, struct self *self, const ek_study_inputs *inputs)
 {
     ek_error err = {0};
-    ek_compute *compute;
-    if (ek_compute_new(&compute, threads, &err) != EK_OK) {
-        send_frame(sender, EK_FRAME_ERROR, &err, sizeof err);
-        return;
-    }
-    ek_run_sink sink = {(void *)(uintptr_t)sender, send_metric, send_progress, told_to_stop};
+    ek_run_sink sink = {self, send_metric, send_progress, told_to_stop};
     int64_t planned;
     while (read(command, &planned, sizeof planned) == (ssize_t)sizeof planned) {
         ek_run_input input;
         ek_run_result result;
         ek_study_run_input(inputs, (size_t)planned, &input);
-        if (ek_run_execute(&result, &input, compute, &sink, &err) == EK_OK) {
-            send_result(sender, &result);
+        follow_threads(self);
+        if (ek_compute_threads(self->compute) > 1) {
+            ek_debug("starts with %d threads", ek_compute_threads(self->compute));
+        }
+        if (ek_run_execute(&result, &input, self->compute, &sink, &err) == EK_OK) {
+            send_result(&self->sender, &result);
             ek_run_result_free(&result);
         } else {
-            send_frame(sender, EK_FRAME_ERROR, &err, sizeof err);
+            send_frame(&self->sender, EK_FRAME_ERROR, &err, sizeof err);
         }
     }
-    ek_compute_free(compute);
 }
 
 static _Noreturn void child(int command, int report, const ek_worker *others, int index,
-                            const ek_study_inputs *inputs, int threads, pid_t parent)
+                            const ek_study_inputs *inputs, const ek_worker_shares *shares,
+                            pid_t parent)
 {
     for (int i = 0; i < index; i++) {
         close(others[i].command);
@@ -199,19 +230,27 @@ static _Noreturn void child(int command, int report, const ek_worker *others, in
     if (getppid() != parent) { /* it died between fork and prctl */
         _exit(1);
     }
-    if (threads == 1) {
-        ek_cpu_pin(index % ek_cpu_count());
+    ek_error err = {0};
+    struct self self = {
+        .sender = {.fd = report}, .threads = &shares->threads[index], .cores = ek_cpu_mask_read()};
+    self.pinned = shares->pinned && ek_cpu_pin(index);
+    ek_log_set_sink(send_log, &self);
+    if (ek_compute_new(&self.compute, shares->max_threads, &err) == EK_OK) {
+        ek_compute_set_threads(self.compute, 1);
+        serve(command, &self, inputs);
+        ek_compute_free(self.compute);
+    } else {
+        send_frame(&self.sender, EK_FRAME_ERROR, &err, sizeof err);
     }
-    struct sender sender = {.fd = report};
-    ek_log_set_sink(send_log, &sender);
-    serve(command, &sender, inputs, threads);
+    ek_cpu_mask_free(&self.cores);
     _exit(0);
 }
 
 /* ---- the coordinator's side ------------------------------------------------------------------ */
 
 ek_status ek__worker_start(ek_worker *worker, const ek_worker *others, int index,
-                           const ek_study_inputs *inputs, int threads, ek_error *err)
+                           const ek_study_inputs *inputs, const ek_worker_shares *shares,
+                           ek_error *err)
 {
     int command[2], report[2];
     *worker = (ek_worker){.planned = -1};
@@ -227,7 +266,7 @@ ek_status ek__worker_start(ek_worker *worker, const ek_worker *others, int index
     if (pid == 0) {
         close(command[1]);
         close(report[0]);
-        child(command[0], report[1], others, index, inputs, threads, parent);
+        child(command[0], report[1], others, index, inputs, shares, parent);
     }
     close(command[0]);
     close(report[1]);
@@ -245,6 +284,7 @@ ek_status ek__worker_start(ek_worker *worker, const ek_worker *others, int index
 ek_status ek__worker_assign(ek_worker *worker, int64_t planned, ek_error *err)
 {
     worker->planned = planned;
+    worker->started = true;
     worker->step = worker->total_steps = 0;
     return write_all(worker->command, &planned, sizeof planned)
                ? EK_OK
@@ -339,6 +379,7 @@ bool ek__frame_result(const ek_frame *frame, size_t count, int32_t num_labels,
     }
     *result = head.result;
     result->weights = NULL;
+    result->arena = (ek_arena){0};
     result->weights_hash[64] = '\0';
     ek_error ignored;
     if (ek_predictions_init(&result->predictions, count, num_labels, &ignored) != EK_OK) {

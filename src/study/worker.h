@@ -7,6 +7,7 @@
 #ifndef EK_STUDY_WORKER_H
 #define EK_STUDY_WORKER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -28,15 +29,24 @@ typedef struct {
     int command, report; /* the coordinator's ends of the pipes */
     ek_buf incoming;     /* bytes of frames not yet read */
     int64_t planned;     /* run at work, -1: idle */
+    bool started;        /* the worker knows of it */
     int64_t run_id;
     int64_t step, total_steps;
     ek_metric_list metrics;
 } ek_worker;
 
+/* What the workers of a study may use. */
+typedef struct {
+    int max_threads;     /* that any of them may ever get */
+    bool pinned;         /* worker i stays on the i-th core for as long as it has one thread */
+    atomic_int *threads; /* [workers] how many each may use now; memory shared with them. A worker
+                          * looks at its number after every step */
+} ek_worker_shares;
+
 typedef enum {
     EK_FRAME_METRIC = 1,
     EK_FRAME_PROGRESS,
-    EK_FRAME_WARNING,
+    EK_FRAME_LOG, /* ek_log_level in the first byte, then the message */
     EK_FRAME_RESULT,
     EK_FRAME_ERROR
 } ek_frame_type;
@@ -47,9 +57,10 @@ typedef struct {
 } ek_frame;
 
 /* Forks worker number index; others (count of them) are already running, and the child closes their
- * pipes. */
+ * pipes. shares must outlive it. */
 ek_status ek__worker_start(ek_worker *worker, const ek_worker *others, int index,
-                           const ek_study_inputs *inputs, int threads, ek_error *err);
+                           const ek_study_inputs *inputs, const ek_worker_shares *shares,
+                           ek_error *err);
 ek_status ek__worker_assign(ek_worker *worker, int64_t planned, ek_error *err);
 /* Reads what is there; *closed when the worker has hung up. */
 ek_status ek__worker_read(ek_worker *worker, bool *closed, ek_error *err);

@@ -51,20 +51,28 @@ void ek_predictions_probs(const ek_predictions *predictions, size_t example, dou
     }
 }
 
-/* The most tokens that batch_size examples of a set can have: lengths from the longest down, so it
- * needs no memory and ends after batch_size examples. */
-static int64_t largest_batch(const ek_token_set *set, int32_t batch_size)
+/* What the longest examples of a set need, taken from the longest down until there are so many of
+ * them or so many tokens. Lengths are visited in order, so it needs no memory. */
+struct largest {
+    int64_t tokens, squares;
+};
+
+static struct largest largest_batch(const ek_token_set *set, int64_t examples, int64_t tokens)
 {
-    int64_t tokens = 0, left = batch_size;
-    for (int32_t length = set->max_length; length > 0 && left > 0; length--) {
-        for (size_t i = 0; i < set->count && left > 0; i++) {
+    struct largest sum = {0};
+    for (int64_t length = set->max_length; length > 0; length--) {
+        for (size_t i = 0; i < set->count; i++) {
+            if (examples == 0 || sum.tokens >= tokens) {
+                return sum;
+            }
             if (set->examples[i].length == length) {
-                tokens += length;
-                left--;
+                sum.tokens += length;
+                sum.squares += length * length;
+                examples--;
             }
         }
     }
-    return tokens;
+    return sum;
 }
 
 /* Evaluation packs short examples up to the same token count, so it may hold more of them. */
@@ -81,8 +89,8 @@ void ek_workspace_plan(ek_workspace *workspace, ek_arena *arena, const ek_model_
         if (!sets[i]) {
             continue;
         }
-        int64_t largest = largest_batch(sets[i], batch_size);
-        tokens = largest > tokens ? largest : tokens;
+        struct largest largest = largest_batch(sets[i], batch_size, INT64_MAX);
+        tokens = largest.tokens > tokens ? largest.tokens : tokens;
         if (sets[i]->max_length > limits.max_length) {
             limits.max_length = sets[i]->max_length;
         }
@@ -90,6 +98,15 @@ void ek_workspace_plan(ek_workspace *workspace, ek_arena *arena, const ek_model_
     limits.max_tokens = (int32_t)tokens;
     limits.max_examples = batch_size > EVAL_EXAMPLES_MIN ? batch_size : EVAL_EXAMPLES_MIN;
     limits.max_wanted = limits.max_examples;
+    /* No batch of so many tokens has larger squares than its longest examples have: a shorter one
+     * in a longer one's place makes the sum smaller. */
+    for (size_t i = 0; i < set_count; i++) {
+        if (sets[i]) {
+            struct largest largest = largest_batch(sets[i], limits.max_examples, tokens);
+            limits.max_squares =
+                largest.squares > limits.max_squares ? largest.squares : limits.max_squares;
+        }
+    }
     ek_batch_plan(&workspace->batch, arena, limits.max_examples, limits.max_tokens);
     ek_encoder_plan(&workspace->encoder, arena, config, offsets, &limits);
     ek_head_plan(&workspace->head, arena, config, offsets, limits.max_examples, num_labels);
@@ -205,6 +222,12 @@ ek_status ek_evaluate(ek_predictions *predictions, ek_workspace *workspace, ek_c
     ek_free(order);
     ek_free(losses);
     return EK_OK;
+}
+
+size_t ek_evaluate_bytes(size_t count, int32_t num_labels)
+{
+    size_t kept = (size_t)num_labels * sizeof(float) + sizeof(int32_t) + sizeof(double);
+    return count * (2 * kept + sizeof(struct by_length) + sizeof(float));
 }
 
 double ek_evaluate_metric(const char *name, const ek_predictions *predictions,

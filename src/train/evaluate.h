@@ -54,6 +54,8 @@ ek_status ek_workspace_reserve(const ek_workspace *workspace, ek_compute *comput
 ek_status ek_evaluate(ek_predictions *predictions, ek_workspace *workspace, ek_compute *compute,
                       const float *weights, const ek_token_set *set, ek_problem problem,
                       ek_error *err);
+/* Memory of the predictions on `count` examples and of making them while older ones are kept. */
+size_t ek_evaluate_bytes(size_t count, int32_t num_labels);
 /* A metric of the predictions by name (stats/metrics.h). */
 double ek_evaluate_metric(const char *name, const ek_predictions *predictions,
                           const ek_token_set *set);

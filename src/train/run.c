@@ -75,13 +75,33 @@ static void lay_out(struct run *run, ek_arena *arena)
     }
 }
 
-size_t ek_run_bytes(const ek_run_input *input)
+static size_t arena_bytes(const ek_run_input *input)
 {
     struct run run = {.input = input, .example_count = subset_size(input)};
     ek_arena plan = ek_arena_measure();
     ek_schedule_init(&run.schedule, input->recipe, run.example_count, NULL);
     lay_out(&run, &plan);
     return plan.used_bytes;
+}
+
+size_t ek_run_bytes(const ek_run_input *input, int threads)
+{
+    const ek_model_config *config = &input->model->config;
+    const ek_token_set *sets[] = {input->train, input->validation, input->validation_2};
+    int32_t longest = 0;
+    size_t predicted = 0;
+    for (size_t s = 0; s < 3; s++) {
+        if (sets[s]) {
+            longest = sets[s]->max_length > longest ? sets[s]->max_length : longest;
+        }
+        if (sets[s] && s > 0) {
+            predicted += ek_evaluate_bytes(sets[s]->count, input->model->params.num_labels);
+        }
+    }
+    int64_t fused = 3 * (int64_t)config->hidden_size, wide = config->intermediate_size;
+    return arena_bytes(input) + predicted +
+           ek_compute_bytes(threads, longest, config->hidden_size / config->num_attention_heads,
+                            fused > wide ? fused : wide);
 }
 
 static void send_metric(const struct run *run, const char *name, int64_t step, double value)
@@ -342,13 +362,13 @@ static ek_status train(struct run *run, ek_error *err)
     return EK_OK;
 }
 
-static ek_status finish(struct run *run, ek_error *err)
+static void finish(struct run *run)
 {
     const ek_run_input *input = run->input;
     const ek_params *params = &input->model->params;
     ek_run_result *result = run->result;
     ek_optimizer_catch_up(&run->optimizer, run->compute, run->weights, NULL, 0);
-    const float *reported = run->best_weights ? run->best_weights : run->weights;
+    float *reported = run->best_weights ? run->best_weights : run->weights;
     ek_params_hash(params, reported, result->weights_hash);
     if (result->nonfinite_step >= 0 || !result->predictions.finite) {
         result->outcome = EK_OUTCOME_DIVERGED;
@@ -356,13 +376,10 @@ static ek_status finish(struct run *run, ek_error *err)
         result->outcome = result->score > input->baseline ? EK_OUTCOME_OK : EK_OUTCOME_FAILED;
     }
     if (input->keep_weights) {
-        result->weights = ek_calloc(params->total_count, sizeof(float));
-        if (!result->weights) {
-            return ek_error_set(err, EK_E_MEMORY, "no memory to keep the trained weights");
-        }
-        memcpy(result->weights, reported, params->total_count * sizeof(float));
+        result->weights = reported;
+        result->arena = run->arena; /* a copy would be one block more at the run's peak */
+        run->arena = (ek_arena){0};
     }
-    return EK_OK;
 }
 
 ek_status ek_run_execute(ek_run_result *result, const ek_run_input *input, ek_compute *compute,
@@ -380,7 +397,7 @@ ek_status ek_run_execute(ek_run_result *result, const ek_run_input *input, ek_co
     EK_TRY(ek_schedule_init(&run.schedule, input->recipe, run.example_count, err));
     result->total_steps = run.schedule.total_steps;
     ek_status status;
-    EK_GOTO(status, ek_arena_init(&run.arena, ek_run_bytes(input), err), done);
+    EK_GOTO(status, ek_arena_init(&run.arena, arena_bytes(input), err), done);
     lay_out(&run, &run.arena);
     EK_GOTO(status, ek_workspace_reserve(&run.workspace, compute, err), done);
     ek_sample_subset(run.subset, (uint32_t)input->train->count, run.example_count,
@@ -391,7 +408,7 @@ ek_status ek_run_execute(ek_run_result *result, const ek_run_input *input, ek_co
     double started = ek_clock_seconds();
     EK_GOTO(status, train(&run, err), done);
     result->train_seconds = ek_clock_seconds() - started - result->eval_seconds;
-    EK_GOTO(status, finish(&run, err), done);
+    finish(&run);
 done:
     ek_arena_deinit(&run.arena);
     if (status != EK_OK) {
@@ -403,6 +420,6 @@ done:
 void ek_run_result_free(ek_run_result *result)
 {
     ek_predictions_free(&result->predictions);
-    ek_free(result->weights);
+    ek_arena_deinit(&result->arena);
     *result = (ek_run_result){0};
 }

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/mem.h"
 #include "base/status.h"
 #include "kernel/kernel.h"
 #include "model/model.h"
@@ -72,10 +73,12 @@ typedef struct {
     char weights_hash[65];      /* of the reported checkpoint's weights */
     ek_predictions predictions; /* of the reported checkpoint on validation */
     float *weights;             /* [total_count] with keep_weights, else NULL */
+    ek_arena arena;             /* private: the run's memory, when weights are kept in it */
 } ek_run_result;
 
-/* Memory that a run takes, from the tables, for --dry-run: the arena it will allocate. */
-size_t ek_run_bytes(const ek_run_input *input);
+/* Memory that a run adds to what is loaded, from the tables, for the plan: the arena it will
+ * allocate, the kernels' buffers for so many threads, and predictions. */
+size_t ek_run_bytes(const ek_run_input *input, int threads);
 /* EK_E_INTERRUPTED when sink->stop said so. */
 ek_status ek_run_execute(ek_run_result *result, const ek_run_input *input, ek_compute *compute,
                          const ek_run_sink *sink, ek_error *err);

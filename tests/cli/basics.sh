@@ -16,6 +16,12 @@ expect 2 "no model" "$EVENKEEL" study
 expect 2 "no data" "$EVENKEEL" check --model "$tiny"
 expect 2 "unknown recipe 'stabel'" "$EVENKEEL" check --model "$tiny" --train-file x.csv --recipe stabel
 expect 2 "" "$EVENKEEL" check --model "$tiny" --learning-rate fast
+for wrong in 0 -1 two 2000; do
+  expect 2 "--jobs" "$EVENKEEL" study --model "$tiny" --train-file x.csv --jobs $wrong
+  expect 2 "--threads" "$EVENKEEL" study --model "$tiny" --train-file x.csv --threads $wrong
+  expect 2 "--threads" "$EVENKEEL" train --model "$tiny" --train-file x.csv --threads=$wrong
+done
+expect 2 "--jobs" "$EVENKEEL" study --model "$tiny" --train-file x.csv -j 0
 expect 4 "config.json" "$EVENKEEL" info .
 expect 4 "no such folder" "$EVENKEEL" info nowhere
 expect 3 "no store.db" "$EVENKEEL" status .

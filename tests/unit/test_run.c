@@ -112,6 +112,78 @@ static void threads_do_not_matter(void **state)
     }
 }
 
+static void change_threads(void *user, int64_t step, int64_t total)
+{
+    (void)total;
+    ek_compute_set_threads(user, (int)(step % 5)); /* 0 and 4 are out of range */
+}
+
+/* Cores come and go while a run is at work. */
+static void threads_may_change_between_steps(void **state)
+{
+    (void)state;
+    ek_error err = {0};
+    ek_recipe recipe = quick_recipe();
+    ek_run_input input = input_of(&recipe);
+    ek_run_result result;
+    ek_compute *parallel;
+    char one[65];
+    hash_of(&input, compute, one);
+    assert_int_equal(ek_compute_new(&parallel, 3, &err), EK_OK);
+    ek_compute_set_threads(parallel, 0);
+    assert_int_equal(ek_compute_threads(parallel), 1);
+    ek_compute_set_threads(parallel, 4);
+    assert_int_equal(ek_compute_threads(parallel), 3);
+    ek_run_sink sink = {.user = parallel, .progress = change_threads};
+    assert_int_equal(ek_run_execute(&result, &input, parallel, &sink, &err), EK_OK);
+    assert_string_equal(result.weights_hash, one);
+    ek_run_result_free(&result);
+    ek_compute_free(parallel);
+}
+
+static int longer(const void *a, const void *b)
+{
+    return ((const ek_tokens *)b)->length - ((const ek_tokens *)a)->length;
+}
+
+/* The room for attention is that of the longest examples, and every batch of evaluation fits. */
+static void squares_are_planned(void **state)
+{
+    (void)state;
+    const ek_token_set *sets[] = {&train, &validation, NULL};
+    ek_workspace work;
+    for (int32_t batch_size = 1; batch_size <= 16; batch_size += 5) {
+        ek_arena plan = ek_arena_measure();
+        int64_t largest = 0;
+        ek_workspace_plan(&work, &plan, &model.config, &model.offsets, 2, sets, 3, batch_size,
+                          EK_PRECISION_FP32, true);
+        const ek_encoder_limits *limits = &work.encoder.limits;
+        for (int s = 0; s < 2; s++) {
+            size_t count = sets[s]->count;
+            ek_tokens *sorted = calloc(count, sizeof *sorted);
+            memcpy(sorted, sets[s]->examples, count * sizeof *sorted);
+            qsort(sorted, count, sizeof *sorted, longer);
+            for (size_t first = 0; first < count;) {
+                int64_t tokens = 0, squares = 0, examples = 0;
+                while (first < count && examples < limits->max_examples &&
+                       tokens + sorted[first].length <= limits->max_tokens) {
+                    int64_t length = sorted[first++].length;
+                    tokens += length;
+                    squares += length * length;
+                    examples++;
+                }
+                assert_true(examples > 0);
+                assert_true(squares <= limits->max_squares);
+                largest = squares > largest ? squares : largest;
+            }
+            free(sorted);
+        }
+        /* The last example counted may not fit any more. */
+        assert_true(limits->max_squares <=
+                    largest + (int64_t)limits->max_length * limits->max_length);
+    }
+}
+
 static void each_seed_drives_its_own_effect(void **state)
 {
     (void)state;
@@ -358,6 +430,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_learns),
         cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(threads_may_change_between_steps),
+        cmocka_unit_test(squares_are_planned),
         cmocka_unit_test(each_seed_drives_its_own_effect),
         cmocka_unit_test(accumulation_is_one_batch),
         cmocka_unit_test(what_is_logged),

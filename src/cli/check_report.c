@@ -108,10 +108,11 @@ static ek_status plan_runs(struct facts *facts, const ek_cli *cli, const ek_stud
         EK_TRY(ek_schedule_init(&schedule, input.recipe,
                                 wanted > 0 && wanted < count ? wanted : count, err));
         facts->steps_all += schedule.total_steps;
-        size_t bytes = ek_run_bytes(&input, ek_cli_threads(cli, ek_cpu_count()));
-        alone = bytes > alone ? bytes : alone;
-        bytes = ek_run_bytes(&input, layout->threads);
+        size_t bytes = ek_run_bytes(&input, layout->threads);
         worker = bytes > worker ? bytes : worker;
+        input.weights = inputs->model.weights; /* as ek_study_run_one does */
+        bytes = ek_run_bytes(&input, ek_cli_threads(cli, ek_cpu_count()));
+        alone = bytes > alone ? bytes : alone;
     }
     facts->bytes_run = facts->bytes_loaded + alone;
     facts->bytes_all =

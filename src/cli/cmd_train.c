@@ -213,7 +213,7 @@ static ek_status print_result(const ek_cli *cli, const ek_study_inputs *inputs,
     return status;
 }
 
-static ek_status train_into(const ek_cli *cli, const ek_study_inputs *inputs, ek_store *store,
+static ek_status train_into(const ek_cli *cli, ek_study_inputs *inputs, ek_store *store,
                             const char *expected_hash, ek_error *err)
 {
     ek_run_result result;

@@ -74,7 +74,9 @@ void ek_model_close(ek_model *model)
 
 void ek_model_init_run(const ek_model *model, float *weights, uint32_t init_seed)
 {
-    memcpy(weights, model->weights, model->params.total_count * sizeof *weights);
+    if (weights != model->weights) {
+        memcpy(weights, model->weights, model->params.total_count * sizeof *weights);
+    }
     for (size_t i = 0; i < model->params.count; i++) {
         if (!model->loaded[i]) {
             ek_params_init(&model->params, i, weights, model->config.initializer_range, init_seed);

@@ -56,7 +56,8 @@ ek_status ek_model_open(ek_model *model, const char *dir, const ek_model_options
 ek_status ek_model_random(ek_model *model, const ek_model_config *config, int32_t num_labels,
                           ek_error *err);
 void ek_model_close(ek_model *model); /* an all-zero one is fine */
-/* weights [params.total_count] = the model's, with missing tensors drawn for init_seed. */
+/* weights [params.total_count] = the model's, with missing tensors drawn for init_seed. They may be
+ * model->weights itself, once nobody else needs the pre-trained ones. */
 void ek_model_init_run(const ek_model *model, float *weights, uint32_t init_seed);
 /* Saves config.json and model.safetensors (names with prefix, as BertForSequenceClassification)
  * into an existing dir. metadata as in ek_safetensors_write. */

@@ -576,7 +576,7 @@ static bool stop_asked(void *user)
     return ek_study_interrupted();
 }
 
-static ek_status run_alone(const ek_study_inputs *inputs, size_t planned, ek_compute *compute,
+static ek_status run_alone(ek_study_inputs *inputs, size_t planned, ek_compute *compute,
                            bool keep_weights, int64_t id, ek_store *store, struct alone *alone,
                            ek_run_result *result, ek_error *err)
 {
@@ -584,6 +584,7 @@ static ek_status run_alone(const ek_study_inputs *inputs, size_t planned, ek_com
     ek_run_input input;
     ek_study_run_input(inputs, planned, &input);
     input.keep_weights = keep_weights;
+    input.weights = inputs->model.weights;
     EK_TRY(ek_run_execute(result, &input, compute, &sink, err));
     ek_status status = EK_OK;
     if (alone->failed) {
@@ -598,8 +599,8 @@ static ek_status run_alone(const ek_study_inputs *inputs, size_t planned, ek_com
     return status;
 }
 
-ek_status ek_study_run_one(const ek_study_inputs *inputs, size_t planned, int threads,
-                           bool keep_weights, ek_store *store, ek_run_result *result,
+ek_status ek_study_run_one(ek_study_inputs *inputs, size_t planned, int threads, bool keep_weights,
+                           ek_store *store, ek_run_result *result,
                            void (*progress)(void *user, int64_t step, int64_t total), void *user,
                            ek_error *err)
 {

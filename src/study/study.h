@@ -78,9 +78,9 @@ void ek_study_interrupt(void);
 bool ek_study_interrupted(void);
 
 /* Runs one planned run in this process, storing it if store is not NULL. result may keep weights
- * (see ek_run_input). */
-ek_status ek_study_run_one(const ek_study_inputs *inputs, size_t planned, int threads,
-                           bool keep_weights, ek_store *store, ek_run_result *result,
+ * (see ek_run_input). It is the last run on these inputs: the model's weights become the run's. */
+ek_status ek_study_run_one(ek_study_inputs *inputs, size_t planned, int threads, bool keep_weights,
+                           ek_store *store, ek_run_result *result,
                            void (*progress)(void *user, int64_t step, int64_t total), void *user,
                            ek_error *err);
 

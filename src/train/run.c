@@ -56,7 +56,7 @@ static void lay_out(struct run *run, ek_arena *arena)
     const ek_run_input *input = run->input;
     const ek_params *params = &input->model->params;
     size_t total = params->total_count;
-    run->weights = ek_arena_alloc(arena, total, sizeof(float));
+    run->weights = input->weights ? input->weights : ek_arena_alloc(arena, total, sizeof(float));
     run->gradients = ek_arena_alloc(arena, total, sizeof(float));
     if (input->recipe->report_checkpoint == EK_CHECKPOINT_BEST) {
         run->best_weights = ek_arena_alloc(arena, total, sizeof(float));

@@ -52,6 +52,9 @@ typedef struct {
     const ek_recipe *recipe;
     ek_seeds seeds;
     bool keep_weights; /* result.weights is wanted */
+    /* model->weights when this is the last run on the model: it trains in them, which saves a copy.
+     * NULL: in memory of its own. */
+    float *weights;
 } ek_run_input;
 
 typedef struct {
@@ -72,8 +75,8 @@ typedef struct {
     int64_t trained_tokens;
     char weights_hash[65];      /* of the reported checkpoint's weights */
     ek_predictions predictions; /* of the reported checkpoint on validation */
-    float *weights;             /* [total_count] with keep_weights, else NULL */
-    ek_arena arena;             /* private: the run's memory, when weights are kept in it */
+    float *weights; /* [total_count] with keep_weights, else NULL; may be input.weights */
+    ek_arena arena; /* private: the run's memory, when weights are kept in it */
 } ek_run_result;
 
 /* Memory that a run adds to what is loaded, from the tables, for the plan: the arena it will

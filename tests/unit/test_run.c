@@ -141,6 +141,31 @@ static void threads_may_change_between_steps(void **state)
     ek_compute_free(parallel);
 }
 
+/* The last run on a model may train in its weights. */
+static void weights_may_be_the_models(void **state)
+{
+    (void)state;
+    ek_error err = {0};
+    ek_recipe recipe = quick_recipe();
+    ek_run_input input = input_of(&recipe);
+    ek_run_result result;
+    ek_model last;
+    char one[65];
+    hash_of(&input, compute, one);
+    assert_int_equal(ek_model_open(&last, model.dir, &(ek_model_options){.num_labels = 2}, &err),
+                     EK_OK);
+    size_t bytes = ek_run_bytes(&input, 1);
+    input.model = &last;
+    input.weights = last.weights;
+    input.keep_weights = true;
+    assert_true(ek_run_bytes(&input, 1) + last.params.total_count * sizeof(float) <= bytes);
+    assert_int_equal(ek_run_execute(&result, &input, compute, NULL, &err), EK_OK);
+    assert_string_equal(result.weights_hash, one);
+    assert_ptr_equal(result.weights, last.weights);
+    ek_run_result_free(&result);
+    ek_model_close(&last);
+}
+
 static int longer(const void *a, const void *b)
 {
     return ((const ek_tokens *)b)->length - ((const ek_tokens *)a)->length;
@@ -432,6 +457,7 @@ int main(void)
         cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(threads_may_change_between_steps),
         cmocka_unit_test(squares_are_planned),
+        cmocka_unit_test(weights_may_be_the_models),
         cmocka_unit_test(each_seed_drives_its_own_effect),
         cmocka_unit_test(accumulation_is_one_batch),
         cmocka_unit_test(what_is_logged),

@@ -92,5 +92,8 @@ extern const ek__kernels ek__kernels_scalar;
 extern const ek__kernels ek__kernels_avx2;
 extern const ek__kernels ek__kernels_avx512, ek__kernels_avx512_bf16;
 #endif
+#if defined(__aarch64__)
+extern const ek__kernels ek__kernels_neon;
+#endif
 
 #endif

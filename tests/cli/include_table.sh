@@ -80,12 +80,14 @@ function check_own(path,    other) {
 function check_arithmetic(code) {
     code = " " code
     if (code ~ /_mm512_reduce_/) say("_mm512_reduce_*: the order of the sum is not ours (rule 5)")
+    if (code ~ /[^A-Za-z0-9_]v(add|addl|max|min|maxnm|minnm)vq?_/)
+        say("a NEON reduction: the order of the sum is not ours (rule 5)")
     if (code ~ /_(rcp|rsqrt)[0-9]*_|rsqrt(ps|ss)|rcp(ps|ss)|v(rsqrt|recp)[es]/)
         say("an estimate of a reciprocal: use division and sqrt (rule 5)")
     if (code ~ /[^A-Za-z0-9_]reduction[ \t]*\(/) say("OpenMP reduction: no fixed order (rule 5)")
     if (code ~ /omp[ \t]+atomic/) say("OpenMP atomic: no fixed order (rule 5)")
     if (code ~ /ffast-math|Ofast|unsafe-math|fp-contract=(on|fast)/) say("fast-math (rule 5)")
-    if (code ~ /_mm_setcsr|_MM_SET_(FLUSH|DENORMALS)/) say("denormals are kept (rule 8)")
+    if (code ~ /_mm_setcsr|_MM_SET_(FLUSH|DENORMALS)|set_fpcr|msr[ \t]+fpcr/) say("denormals are kept (rule 8)")
     if (code ~ /(#[ \t]*pragma|_Pragma\(")[ \t]*omp/ && room != "kernel")
         say("OpenMP belongs to kernel only")
     if (room ~ /^(kernel|model|train)$/ &&
@@ -203,10 +205,12 @@ self_test() {
     expect 'estimate' src/kernel/a.c 'v = _mm256_rsqrt_ps(v);'
     expect 'estimate' src/kernel/a.c 'v = _mm512_maskz_rcp14_ps(m, v);'
     expect 'estimate' src/kernel/a.c 'v = vrsqrteq_f32(v);'
+    expect 'NEON reduction' src/kernel/a.c 'x = vaddvq_f32(v);'
     expect 'reduction' src/kernel/a.c '#pragma omp parallel for \' '    reduction(+ : sum)'
     expect 'atomic' src/kernel/a.c '#pragma omp atomic update'
     expect 'fast-math' src/kernel/a.c '__attribute__((optimize("-ffast-math")))'
     expect 'denormals' src/kernel/a.c '_MM_SET_FLUSH_ZERO_MODE(_MM_FLUSH_ZERO_ON);'
+    expect 'denormals' src/kernel/a.c '__builtin_aarch64_set_fpcr(1 << 24);'
     expect 'libm' src/kernel/a.c 'y = expf(x);'
     expect 'libm' src/kernel/a.c 'y=tanhf (x);'
     expect 'libm' src/model/a.c 'y = 1.0 / (1.0 + exp(-x));'

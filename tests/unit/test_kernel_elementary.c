@@ -34,6 +34,10 @@ static const ek__kernels *table_of(ek_isa isa)
     case EK_ISA_AVX512_BF16:
         return &ek__kernels_avx512_bf16;
 #endif
+#if defined(__aarch64__)
+    case EK_ISA_NEON:
+        return &ek__kernels_neon;
+#endif
     default:
         return &ek__kernels_scalar;
     }

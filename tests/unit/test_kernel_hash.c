@@ -359,11 +359,12 @@ static int thread_count(void)
     return count;
 }
 
-static int threads_after_one;
+static int threads_at_start, threads_after_one;
 
 static int record_expected(void **state)
 {
     (void)state;
+    threads_at_start = thread_count();
     ek_compute *compute = open_variant(EK_ISA_SCALAR, 1);
     for (int i = 0; i < CASE_COUNT; i++) {
         expected[i] = record(&cases[i], compute);
@@ -383,7 +384,7 @@ static int forget_expected(void **state)
 }
 
 /* One thread must not enter OpenMP: worker processes are forked. The other variants, run before
- * this test, did enter it. */
+ * this test, did enter it. An emulator may have a thread of its own from the start. */
 static void one_thread_stays_alone(void **state)
 {
     (void)state;
@@ -391,8 +392,8 @@ static void one_thread_stays_alone(void **state)
         print_message("no /proc/self/task here\n");
         return;
     }
-    assert_int_equal(threads_after_one, 1);
-    assert_true(thread_count() > 1);
+    assert_int_equal(threads_after_one, threads_at_start);
+    assert_true(thread_count() > threads_after_one);
 }
 
 static void variants_have_the_same_bits(void **state)
@@ -400,8 +401,11 @@ static void variants_have_the_same_bits(void **state)
     (void)state;
     ek_isa isas[EK_ISA_COUNT];
     int isa_count = available_isas(isas);
+    const char *wish = getenv("EK_HASH_THREADS"); /* fewer where an emulator makes it slow */
+    int most = wish ? atoi(wish) : 4;
+    assert_true(most > 1);
     for (int v = 0; v < isa_count; v++) {
-        for (int threads = 1; threads <= 4; threads++) {
+        for (int threads = 1; threads <= most; threads++) {
             ek_compute *compute = open_variant(isas[v], threads);
             for (int i = 0; i < CASE_COUNT; i++) {
                 struct tape found = record(&cases[i], compute);

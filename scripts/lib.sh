@@ -11,6 +11,15 @@ die() {
   exit 1
 }
 
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  else
+    command -v sudo >/dev/null || die "run as root, or install sudo, for: $*"
+    sudo "$@"
+  fi
+}
+
 # Installs those of the named Debian packages that are missing.
 need_packages() {
   local missing=() package
@@ -21,17 +30,25 @@ need_packages() {
   [ ${#missing[@]} -eq 0 ] && return 0
   command -v apt-get >/dev/null || die "this script installs Debian packages with apt-get, which is
   not here; install the equivalents of: ${missing[*]}"
-  local as_root=()
-  if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || die "run as root, or install sudo; missing: ${missing[*]}"
-    as_root=(sudo)
-  fi
   say "installing Debian packages: ${missing[*]}"
-  "${as_root[@]}" apt-get update -qq
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
     --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 # What a build needs; README.md says why each is there.
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config libjansson-dev nettle-dev
   libyaml-dev libsqlite3-dev)
+
+# What tests/determinism/neon.sh needs: a cross compiler, an emulator, the libraries of AArch64.
+neon_packages=(gcc-aarch64-linux-gnu qemu-user libjansson-dev:arm64 nettle-dev:arm64
+  libyaml-dev:arm64 libsqlite3-dev:arm64 libcmocka-dev:arm64 libgomp1:arm64)
+
+need_neon_packages() {
+  [ "$(uname -m)" != aarch64 ] || return 0
+  if command -v dpkg >/dev/null && ! dpkg --print-foreign-architectures | grep -qx arm64; then
+    say "adding Debian's architecture arm64"
+    as_root dpkg --add-architecture arm64
+  fi
+  need_packages "${neon_packages[@]}"
+}

@@ -122,8 +122,8 @@ void ek_help_program(ek_buf *out)
                 "\nExit codes: 0 done, 1 failed, 2 usage, 3 data or study file, 4 model file,\n"
                 "  5 some runs did not finish, 75 interrupted and can be continued, 130 second "
                 "Ctrl-C\n"
-                "Environment: EK_ISA=scalar|avx2|avx512 chooses the kernels, OMP_NUM_THREADS, "
-                "NO_COLOR\n");
+                "Environment: EK_ISA=scalar|avx2|avx512|avx512_bf16|neon chooses the kernels,\n"
+                "  OMP_NUM_THREADS, NO_COLOR\n");
 }
 
 void ek_help_version(ek_buf *out)

@@ -28,9 +28,13 @@ export OMP_WAIT_POLICY=passive # the emulated program cannot start itself again 
 kernel_test() { # kernel_test NAME [VARIABLE=VALUE...]
   local name=$1
   shift
-  env "$@" qemu-aarch64 "build/tests/$name" >"$name.log" 2>&1 || fail "$name: $(tail -n 20 "$name.log")"
+  if env "$@" qemu-aarch64 "build/tests/$name" >"$name.log" 2>&1; then
+    echo "$name: passed"
+  else
+    fail "$name: $(grep -E 'ERROR|FAILED|LINE|committed hash' "$name.log" || tail -n 5 "$name.log")"
+  fi
   grep -q 'SKIPPED.*neon' "$name.log" && fail "$name ran without NEON"
-  echo "$name: passed"
+  return 0
 }
 (kernel_test test_kernel_hash EK_HASH_THREADS=2; exit "$failures") & # the longest, beside the others
 beside=$!

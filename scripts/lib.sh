@@ -50,5 +50,7 @@ need_neon_packages() {
     say "adding Debian's architecture arm64"
     as_root dpkg --add-architecture arm64
   fi
-  need_packages "${neon_packages[@]}"
+  # A mirror without that architecture is no reason to run no test at all.
+  (need_packages "${neon_packages[@]}") ||
+    say "the libraries for arm64 cannot be installed: the test of NEON will be skipped"
 }

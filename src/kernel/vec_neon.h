@@ -225,15 +225,9 @@ static inline v16 v_from_int(v16i x)
 {
     return (v16){ALL(vcvtq_f32_s32, x)};
 }
-static inline v16 v_even(v16 x, v16 y)
+static inline v16 v_swap_pairs(v16 x)
 {
-    return (v16){vuzp1q_f32(x.a, x.b), vuzp1q_f32(x.c, x.d), vuzp1q_f32(y.a, y.b),
-                 vuzp1q_f32(y.c, y.d)};
-}
-static inline v16 v_odd(v16 x, v16 y)
-{
-    return (v16){vuzp2q_f32(x.a, x.b), vuzp2q_f32(x.c, x.d), vuzp2q_f32(y.a, y.b),
-                 vuzp2q_f32(y.c, y.d)};
+    return (v16){ALL(vrev64q_f32, x)};
 }
 
 static inline v8u vu_set1(uint32_t x)

@@ -42,19 +42,23 @@ kernel_test test_kernel_gemm EK_BF16_STRIDE=20011
 kernel_test test_kernel_elementary EK_ULP_STRIDE=50021
 
 reviews 60 >reviews.csv
-for isa in neon scalar; do
-  for threads in 1 2; do
-    name=${isa}_$threads
-    EK_ISA=$isa qemu-aarch64 build/evenkeel study --model "$tiny" --train-file reviews.csv \
-      --recipe devlin,stable,hf --seeds 1..2 "${quick[@]}" -q --threads "$threads" \
-      --jobs $((3 - threads)) -o "$name" >"$name.log" 2>&1 || fail "$name: $(cat "$name.log")"
-    found=$(sqlite3 "$name/store.db" "SELECT name, seed, weights_hash FROM runs JOIN groups ON groups.id = group_id ORDER BY 1, 2")
-    if [ "$found" = "$(cat "$EK_SOURCE_DIR/tests/golden/study_hash.txt")" ]; then
-      echo "study, EK_ISA=$isa, $threads threads: the committed hashes"
-    else
-      fail "study, EK_ISA=$isa, $threads threads: other weights than tests/golden/study_hash.txt: $found"
-    fi
-  done
-done
+# study ISA THREADS PRECISION
+study() {
+  local name=$1_$2_$3 found
+  EK_ISA=$1 qemu-aarch64 build/evenkeel study --model "$tiny" --train-file reviews.csv \
+    --recipe devlin,stable,hf --seeds 1..2 "${quick[@]}" -q --threads "$2" --precision "$3" \
+    --jobs $((3 - $2)) -o "$name" >"$name.log" 2>&1 || fail "$name: $(cat "$name.log")"
+  found=$(sqlite3 "$name/store.db" "SELECT '$3', name, seed, weights_hash FROM runs
+    JOIN groups ON groups.id = group_id ORDER BY 2, 3")
+  if [ "$found" = "$(grep "^$3|" "$EK_SOURCE_DIR/tests/golden/study_hash.txt")" ]; then
+    echo "study, EK_ISA=$1, $2 threads, $3: the committed hashes"
+  else
+    fail "study, EK_ISA=$1, $2 threads, $3: other weights than tests/golden/study_hash.txt: $found"
+  fi
+}
+study neon 1 fp32
+study neon 2 fp32
+study neon 2 bf16
+study scalar 1 fp32
 wait "$beside" || failures=$((failures + 1))
 finish

@@ -70,19 +70,27 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Median seconds of a call, over at least SAMPLES_MIN calls and bench->seconds. */
-static double timed(const ek_bench *bench, void (*call)(void *user, int64_t turn), void *user)
+/* Median seconds of a call, over at least SAMPLES_MIN calls and bench->seconds. With peak, a burst
+ * of products of that precision stands before each call, and *share becomes the median share of
+ * it that flops a call are. */
+static double timed(const ek_bench *bench, void (*call)(void *user, int64_t turn), void *user,
+                    ek_compute *peak, ek_precision precision, double flops, double *share)
 {
-    double samples[SAMPLES_MAX], began = ek_clock_seconds();
+    double samples[SAMPLES_MAX], shares[SAMPLES_MAX], began = ek_clock_seconds();
     int count = 0;
     call(user, 0); /* warms caches and threads */
     while (count < SAMPLES_MAX &&
            (count < SAMPLES_MIN || ek_clock_seconds() - began < bench->seconds)) {
+        double rate = peak ? ek_peak_burst(peak, precision) : (double)NAN;
         double started = ek_clock_seconds();
         call(user, count + 1);
-        samples[count++] = ek_clock_seconds() - started;
+        samples[count] = ek_clock_seconds() - started;
+        shares[count] = flops / samples[count] / rate;
+        count++;
     }
     qsort(samples, (size_t)count, sizeof *samples, ascending);
+    qsort(shares, (size_t)count, sizeof *shares, ascending);
+    *share = shares[count / 2];
     return samples[count / 2];
 }
 
@@ -284,14 +292,18 @@ static ek_status gemm_case(ek_bench *bench, const ek_bench_shape *shape, int64_t
             };
             product.args.precision = (ek_precision)p;
             status = check_product(&product, err);
-            double rate = 2.0 * (double)(m * n * k) / timed(bench, multiply, &product) / 1e9;
+            double flops = 2.0 * (double)(m * n * k), share = (double)NAN;
+            double rate =
+                flops / 1e9 /
+                timed(bench, multiply, &product, bench->peak_flops[p][which] > 0 ? compute : NULL,
+                      (ek_precision)p, flops, &share);
             ek_bench_row row = {.section = "gemm",
                                 .rows = m,
                                 .precision = (ek_precision)p,
                                 .threads = threads_of(bench, which),
                                 .value = rate,
                                 .unit = "GFLOP/s",
-                                .share = share_of(rate, bench->peak_flops[p][which])};
+                                .share = share};
             snprintf(row.name, sizeof row.name, "%s %lldx%lld%s", form_names[f], (long long)n,
                      (long long)k, cold ? " cold" : "");
             if (status == EK_OK) {
@@ -482,7 +494,7 @@ static ek_status kernel_case(ek_bench *bench, const ek_bench_shape *shape, struc
     } else if (row->elements != FIXED) {
         elements = (double)BENCH_ROWS * (double)(row->elements == HIDDEN ? k->h : k->wide);
     }
-    double seconds = timed(bench, row->call, k);
+    double unused, seconds = timed(bench, row->call, k, NULL, EK_PRECISION_FP32, 0, &unused);
     ek_bench_row out = {.section = "kernel",
                         .rows = row->elements == FIXED ? 0 : BENCH_ROWS,
                         .threads = threads_of(bench, which),

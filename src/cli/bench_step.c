@@ -65,7 +65,7 @@ static const ek_model_config *config_of(const ek_bench_shape *shape, ek_model_co
 static ek_status add_step_rows(ek_bench *bench, const char *shape, const ek_run_input *input,
                                int which, const ek_measurement *m, ek_error *err)
 {
-    double flops = 0, others = m->seconds, steps = (double)m->steps;
+    double others = m->seconds, steps = (double)m->steps;
     ek_bench_row row = {.section = "step",
                         .rows = m->profile.tokens / (m->steps > 0 ? m->steps : 1),
                         .precision = (ek_precision)input->recipe->precision,
@@ -76,12 +76,11 @@ static ek_status add_step_rows(ek_bench *bench, const char *shape, const ek_run_
         peak = (double)NAN; /* and so is every share */
     }
     for (int op = 0; op < EK_OP_COUNT; op++) {
-        flops += m->profile.ops[op].flops;
         others -= m->profile.ops[op].seconds;
     }
     snprintf(row.name, sizeof row.name, "step");
     row.value = 1e3 * m->seconds_median;
-    row.share = flops / steps / m->seconds_median / peak;
+    row.share = m->share_median;
     EK_TRY(ek_bench_add(bench, shape, row, err));
     for (int op = 0; op < EK_OP_COUNT; op++) {
         double seconds = m->profile.ops[op].seconds;
@@ -103,14 +102,15 @@ ek_status ek_bench_steps_of(ek_bench *bench, const char *name, const ek_run_inpu
     for (int which = 0; which < (bench->threads_max > 1 ? 2 : 1); which++) {
         ek_compute *compute;
         ek_measurement measured = {0};
+        bool measured_peak = bench->peak_flops[input->recipe->precision][which] > 0;
         char what[80];
         snprintf(what, sizeof what, "steps, %s, %s, %d thread%s", name,
                  ek_precision_name((ek_precision)input->recipe->precision),
                  which == 0 ? 1 : bench->threads_max, which == 0 ? "" : "s");
         bench->tell(what);
         EK_TRY(ek_compute_new(&compute, which == 0 ? 1 : bench->threads_max, err));
-        ek_status status =
-            ek_measure_steps(&measured, input, compute, 3, steps, 60, bench->stop, err);
+        ek_status status = ek_measure_steps(&measured, input, compute, 3, steps, 60, measured_peak,
+                                            bench->stop, err);
         ek_compute_free(compute);
         EK_TRY(status);
         EK_TRY(add_step_rows(bench, name, input, which, &measured, err));

@@ -50,20 +50,29 @@ void ek__op_end(ek_compute *compute, ek_op op, double started, double flops)
 
 /* ---- peaks ---- */
 
-enum { REPETITIONS = 7, PEAK_ITERATIONS = 200000 };
+enum { REPETITIONS = 7, BURST_ITERATIONS = 100000 };
 
-double ek_peak_flops(ek_compute *compute, ek_precision precision)
+double ek_peak_burst(ek_compute *compute, ek_precision precision)
 {
     const ek__kernels *k = compute->kernels;
     const bool bf16 = precision == EK_PRECISION_BF16;
+    ek_profile *profile = compute->profile;
     double flops = 2.0 * (bf16 ? k->bf16_products : 1) * k->tile_rows * k->tile_columns *
-                   PEAK_ITERATIONS * compute->threads;
+                   BURST_ITERATIONS * compute->threads;
+    compute->profile = NULL; /* no operation of a step */
+    double started = ek_clock_seconds();
+    EK_SPLIT(compute, EK_OP_COPY, compute->threads, true,
+             compute->chunk_sums[begin] = k->peak(BURST_ITERATIONS, bf16));
+    double seconds = ek_clock_seconds() - started;
+    compute->profile = profile;
+    return flops / seconds;
+}
+
+double ek_peak_flops(ek_compute *compute, ek_precision precision)
+{
     double best = 0;
-    for (int repetition = 0; repetition < REPETITIONS; repetition++) {
-        double started = ek_clock_seconds();
-        EK_SPLIT(compute, EK_OP_COPY, compute->threads, true,
-                 compute->chunk_sums[begin] = k->peak(PEAK_ITERATIONS, bf16));
-        double rate = flops / (ek_clock_seconds() - started);
+    for (int repetition = 0; repetition < 4 * REPETITIONS; repetition++) {
+        double rate = ek_peak_burst(compute, precision);
         best = rate > best ? rate : best;
     }
     return best;

@@ -51,6 +51,10 @@ void ek_compute_set_profile(ek_compute *compute, ek_profile *profile);
 /* FLOPs a second of the register tile alone, operands in registers, on all threads. Where bf16 is
  * emulated its peak is that of fp32: each pair takes two fused multiply-adds. */
 double ek_peak_flops(ek_compute *compute, ek_precision precision);
+/* The same from one burst of about a millisecond. The speed of a core changes from second to second
+ * (power limits, neighbours on a shared host): a share of the peak is honest only against a burst
+ * that stands beside what it is compared with. */
+double ek_peak_burst(ek_compute *compute, ek_precision precision);
 
 typedef enum { EK_TRAFFIC_READ, EK_TRAFFIC_COPY, EK_TRAFFIC_ADAMW, EK_TRAFFIC_COUNT } ek_traffic;
 const char *ek_traffic_name(ek_traffic traffic); /* "read", "copy", "adamw" */

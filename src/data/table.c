@@ -266,7 +266,7 @@ static ek_status json_field(struct reader *reader, const json_t *value, const ch
                             size_t line, ek_field *field)
 {
     *field = (ek_field){NULL, 0};
-    if (json_is_null(value)) {
+    if (!value || json_is_null(value)) { /* no such key in this line, or null */
         return EK_OK;
     }
     if (json_is_string(value)) {

@@ -23,7 +23,7 @@ static void lay_out(ek_compute *compute, ek_arena *arena, int threads, int64_t c
     compute->packed_a = ek_arena_alloc(arena, (size_t)threads, sizeof(float *));
     compute->heads = ek_arena_alloc(arena, (size_t)threads, sizeof *compute->heads);
     for (int t = 0; t < threads; t++) {
-        float *block = ek_arena_alloc(arena, EK__GEMM_A_LANES * EK__GEMM_KC, sizeof(float));
+        float *block = ek_arena_alloc(arena, EK__GEMM_MC * EK__GEMM_KC, sizeof(float));
         if (compute->packed_a) {
             compute->packed_a[t] = block;
         }
@@ -41,7 +41,7 @@ static void lay_out_heads(ek_compute *compute, ek_arena *arena, int threads, int
         struct ek__head_scratch scratch;
         scratch.first = ek_arena_alloc(arena, square, sizeof(float));
         scratch.second = ek_arena_alloc(arena, square, sizeof(float));
-        scratch.packed_a = ek_arena_alloc(arena, EK__GEMM_A_LANES * (size_t)depth, sizeof(float));
+        scratch.packed_a = ek_arena_alloc(arena, EK__GEMM_MC * (size_t)depth, sizeof(float));
         scratch.packed_b = ek_arena_alloc(
             arena, panel_floats(side < EK__GEMM_NC ? side : EK__GEMM_NC, depth), sizeof(float));
         if (arena->base) {

@@ -36,18 +36,11 @@ static void gemm_columns(const ek_compute *compute, const ek_gemm_args *args, fl
     const ek__kernels *k = compute->kernels;
     const int64_t deepest = deepest_block(compute, args);
     const int64_t row_panels = ek__ceil_div(args->m, k->tile_rows);
-    /* Panels of B that are used once are packed just before and need not be kept. */
-    const bool keep = args->m > EK__GEMM_MC;
     for (int64_t column = n0; column < n1; column += room) {
         int64_t columns = smaller(n1 - column, room);
-        int64_t panels = ek__ceil_div(columns, k->tile_columns);
         for (int64_t k0 = 0; k0 < args->k; k0 += deepest) {
             ek__gemm_block block = {column, columns, k0, smaller(args->k - k0, deepest)};
-            if (keep) {
-                k->gemm_pack_b(packed_b, args, &block, 0, panels);
-            }
-            k->gemm_multiply(args, packed_a, keep ? packed_b : NULL, &block, 0, row_panels, 0,
-                             panels);
+            k->gemm_multiply(args, packed_a, packed_b, &block, 0, row_panels, false);
         }
     }
 }
@@ -68,7 +61,7 @@ static void gemm_rows(const ek_compute *compute, const ek_gemm_args *args, float
             k->gemm_pack_b(packed_b, args, &block, panels * thread / threads,
                            panels * (thread + 1) / threads);
 #pragma omp barrier
-            k->gemm_multiply(args, packed_a, packed_b, &block, r0, r1, 0, panels);
+            k->gemm_multiply(args, packed_a, packed_b, &block, r0, r1, true);
 #pragma omp barrier
         }
     }

@@ -15,8 +15,7 @@ enum {
     EK__GEMM_MC = 336,  /* rows of a packed block of A: a multiple of every tile height */
     EK__TILE_ROWS_MAX = 14,
     EK__TILE_COLUMNS_MAX = 32,
-    EK__GEMM_A_LANES = EK__GEMM_MC + EK__TILE_COLUMNS_MAX, /* and a panel of B behind it */
-    EK__SQUARES_CHUNK = 4096,                              /* numerics, rule 4: not free */
+    EK__SQUARES_CHUNK = 4096, /* numerics, rule 4: not free */
 };
 
 /* Columns [column, column + columns) of B, depth [k0, k0 + depth). */
@@ -31,11 +30,10 @@ typedef struct {
     /* Packs the panels [p0, p1) of a block of B. */
     void (*gemm_pack_b)(float *packed, const ek_gemm_args *args, const ek__gemm_block *block,
                         int64_t p0, int64_t p1);
-    /* C rows of panels [row0, row1) (packing A into packed_a), columns of panels [p0, p1) of the
-     * block. packed_b NULL: each panel of B is packed behind A when its turn comes. */
-    void (*gemm_multiply)(const ek_gemm_args *args, float *packed_a, const float *packed_b,
-                          const ek__gemm_block *block, int64_t row0, int64_t row1, int64_t p0,
-                          int64_t p1);
+    /* C rows of panels [row0, row1) (packing A into packed_a), all columns of the block. packed: B
+     * is packed in packed_b already; else each panel is when its turn comes. */
+    void (*gemm_multiply)(const ek_gemm_args *args, float *packed_a, float *packed_b,
+                          const ek__gemm_block *block, int64_t row0, int64_t row1, bool packed);
     /* The register tile on constant operands, iterations times; some number that depends on it. */
     float (*peak)(int64_t iterations, bool bf16);
     void (*bias_backward)(float *dbias, const float *dy, int64_t rows, int64_t width, int64_t c0,

@@ -367,7 +367,6 @@ static void finish(struct run *run)
     const ek_run_input *input = run->input;
     const ek_params *params = &input->model->params;
     ek_run_result *result = run->result;
-    ek_optimizer_catch_up(&run->optimizer, run->compute, run->weights, NULL, 0);
     float *reported = run->best_weights ? run->best_weights : run->weights;
     ek_params_hash(params, reported, result->weights_hash);
     if (result->nonfinite_step >= 0 || !result->predictions.finite) {
@@ -407,6 +406,7 @@ ek_status ek_run_execute(ek_run_result *result, const ek_run_input *input, ek_co
 
     double started = ek_clock_seconds();
     EK_GOTO(status, train(&run, err), done);
+    ek_optimizer_catch_up(&run.optimizer, compute, run.weights, NULL, 0);
     result->train_seconds = ek_clock_seconds() - started - result->eval_seconds;
     finish(&run);
 done:

@@ -4,7 +4,7 @@
 
 expect 0 "Verbs:" "$EVENKEEL" --help
 expect 0 "evenkeel " "$EVENKEEL" --version
-for verb in check train study status metrics eval predict verify tokenize info help man completions; do
+for verb in check train study status metrics eval predict verify bench tokenize info help man completions; do
   expect 0 "Examples:" "$EVENKEEL" $verb --help
 done
 expect 2 "Verbs:" "$EVENKEEL"
@@ -38,4 +38,7 @@ echo '{"text": "the film was good", "text_pair": "a bad plot"}' |
   "$EVENKEEL" tokenize --model "$tiny" |
   jq -e '(.input_ids | length) == (.token_type_ids | length) and .input_ids[0] == 2' >/dev/null ||
   fail "tokenize"
+# A key that a line lacks is an empty field, not an error.
+printf '{"text":"c"}\n{"text":"a","text_pair":"b"}\n' | "$EVENKEEL" tokenize --model "$tiny" |
+  jq -se '(map(.token_type_ids | max)) == [0, 1]' >/dev/null || fail "tokenize with and without pairs"
 finish

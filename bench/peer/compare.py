@@ -302,7 +302,7 @@ def case_task(bench, task):
         return lambda number: bench.twin_step(task, data(number), padding, precision, steps)[0]
 
     settings = {}
-    for precision in ("fp32", "bf16"):  # in turn: one of ours, then the twins of its precision
+    for precision in bench.options.precisions:  # in turn: one of ours, then the twins of its precision
         settings[f"evenkeel {precision}"] = ours(precision)
         settings.update({name: theirs(*how) for name, how in TWINS.items() if how[1] == precision})
     return "s/step", BATCH, settings
@@ -336,7 +336,7 @@ def case_seeds(bench):
         return lambda number: wall_of_all(twin_processes(bench, data(number), precision, steps))
 
     settings = {}
-    for precision in ("fp32", "bf16") if bench.options.has_bf16 else ("fp32",):
+    for precision in bench.options.precisions if bench.options.has_bf16 else ("fp32",):
         settings[f"evenkeel {precision}, {WORKERS} workers"] = ours(WORKERS, precision)
         settings[f"twin dynamic {precision}, {WORKERS} processes"] = theirs(precision)
         settings[f"evenkeel {precision}, 1 worker"] = ours(1, precision)
@@ -364,10 +364,10 @@ def case_stable20(bench):
         return lambda number: project(3, *bench.twin_step(
             "rte", data(number), "max", precision, steps, "--evaluate"))
 
-    return "s/recipe, projected", None, {
-        "evenkeel fp32, stable, 20 epochs": ours("fp32"),
-        "twin padded fp32, 3 epochs": theirs("fp32"),
-        "evenkeel bf16, stable, 20 epochs": ours("bf16")}
+    settings = {"twin padded fp32, 3 epochs": theirs("fp32")}
+    for precision in bench.options.precisions:
+        settings[f"evenkeel {precision}, stable, 20 epochs"] = ours(precision)
+    return "s/recipe, projected", None, settings
 
 
 def case_start(bench):
@@ -574,6 +574,8 @@ def parse():
     parser.add_argument("--python", help="interpreter that has torch and transformers")
     parser.add_argument("--only", default=",".join(CASES), help="cases: " + ", ".join(CASES))
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--precision", choices=("fp32", "bf16", "both"), default="both",
+                        help="of both sides; one alone takes half the time")
     parser.add_argument("--steps", type=int, default=0, help="timed steps a measurement")
     parser.add_argument("--twin", default="tune", metavar="ENVIRONMENT,ATTENTION",
                         help="as twin.py has them, like default,sdpa; or tune, which tries them")
@@ -582,6 +584,7 @@ def parse():
     parser.add_argument("--output", help="CSV file (default: bench/results/MACHINE.csv)")
     options = parser.parse_args()
     options.only = options.only.split(",")
+    options.precisions = ("fp32", "bf16") if options.precision == "both" else (options.precision,)
     unknown = [name for name in options.only if name not in CASES]
     if unknown:
         die(f"unknown case {unknown[0]}; there are: {', '.join(CASES)}")

@@ -236,7 +236,7 @@ void ek_adamw_update_rows(ek_compute *compute, float *w, float *m, float *v, con
                           const int32_t *rows, int64_t row_count, int64_t width,
                           const ek_adamw_constants *constants)
 {
-    EK_SPLIT(compute, EK_OP_ADAMW, row_count, row_count * width >= EK__WORTH_SPLITTING, {
+    EK_SPLIT(compute, EK_OP_ADAMW_ROWS, row_count, row_count * width >= EK__WORTH_SPLITTING, {
         for (int64_t r = begin; r < end; r++) {
             int64_t at = rows[r] * width;
             compute->kernels->adamw(w + at, m + at, v + at, g + at, width, constants);

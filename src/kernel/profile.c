@@ -23,7 +23,8 @@ const char *ek_op_name(ek_op op)
         "head and loss",
         "gradient norm",
         "adamw",
-        "adamw catch-up",
+        "adamw, touched rows",
+        "adamw, catch-up",
         "copy and zero",
     };
     return names[op];

@@ -28,7 +28,8 @@ typedef enum {
     EK_OP_LOSS,
     EK_OP_NORM,
     EK_OP_ADAMW,
-    EK_OP_ADAMW_REPLAY, /* rows brought up to date */
+    EK_OP_ADAMW_ROWS,   /* word embeddings with a gradient */
+    EK_OP_ADAMW_REPLAY, /* word embeddings brought up to date */
     EK_OP_COPY,         /* zeroing, adding, gathering */
     EK_OP_COUNT
 } ek_op;

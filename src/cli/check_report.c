@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "base/mem.h"
+#include "train/measure.h"
 
 /* Facts in one form; text and JSON are written from it. */
 struct facts {
@@ -45,50 +46,19 @@ static ek_status measure_lengths(struct facts *facts, const ek_token_set *set, e
     return EK_OK;
 }
 
-/* Three steps of the first run, timed; then the run is told to stop. */
-struct timing {
-    double first, last;
-    int64_t steps;
-};
-
-static void on_step(void *user, int64_t step, int64_t total)
-{
-    struct timing *timing = user;
-    (void)total;
-    timing->last = ek_clock_seconds();
-    if (step == 1) {
-        timing->first = timing->last; /* the first step warms caches: not counted */
-    }
-    timing->steps = step;
-}
-
-static bool enough(void *user)
-{
-    const struct timing *timing = user;
-    return timing->steps >= 4 || timing->last - timing->first > 2 || ek_study_interrupted();
-}
-
+/* Three steps of the first run, timed after one that warms the caches. */
 static ek_status measure_time(struct facts *facts, const ek_study_inputs *inputs, ek_error *err)
 {
     ek_run_input input;
-    ek_run_result result;
     ek_compute *compute;
-    struct timing timing = {0};
-    ek_run_sink sink = {.user = &timing, .progress = on_step, .stop = enough};
-    ek_error stopped;
+    ek_measurement measured;
     ek_study_run_input(inputs, 0, &input);
     EK_TRY(ek_compute_new(&compute, 1, err));
-    ek_status status = ek_run_execute(&result, &input, compute, &sink, &stopped);
+    ek_status status =
+        ek_measure_steps(&measured, &input, compute, 1, 3, 2, false, ek_study_interrupted, err);
     ek_compute_free(compute);
-    if (status == EK_OK) {
-        ek_run_result_free(&result);
-    } else if (status != EK_E_INTERRUPTED) {
-        *err = stopped;
-        return status;
-    }
-    facts->seconds_per_step =
-        timing.steps > 1 ? (timing.last - timing.first) / (double)(timing.steps - 1) : (double)NAN;
-    return EK_OK;
+    facts->seconds_per_step = status == EK_OK ? measured.seconds_median : (double)NAN;
+    return status == EK_E_INTERRUPTED ? EK_OK : status;
 }
 
 /* What is loaded is measured, what runs add is planned from the tables. A worker writes to some

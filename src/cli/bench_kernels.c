@@ -452,16 +452,8 @@ END CALL(call_embedding_forward)
 END CALL(call_embedding_backward)
     ek_embedding_backward(k->compute, k->table, k->x, k->ids, k->sorted, BENCH_ROWS, k->h, -1);
 END CALL(call_norm) ek_sum_squares(k->compute, k->g, ADAMW_COUNT);
-END CALL(call_adamw) const ek_adamw_constants constants = {.clip = 1,
-                                                           .beta1 = 0.9f,
-                                                           .one_minus_beta1 = 0.1f,
-                                                           .beta2 = 0.999f,
-                                                           .one_minus_beta2 = 0.001f,
-                                                           .eps = 1e-6f,
-                                                           .step_size = 1e-5f,
-                                                           .sqrt_bc2 = 1,
-                                                           .decay = 1e-7f};
-ek_adamw_update(k->compute, k->w, k->m, k->v, k->g, ADAMW_COUNT, &constants);
+END CALL(call_adamw)
+    ek_adamw_update(k->compute, k->w, k->m, k->v, k->g, ADAMW_COUNT, &ek_adamw_typical);
 END
 
     /* elements: of one call, per row of the batch or alone; bytes: read and written per element. */

@@ -104,15 +104,8 @@ static ek_status add_dense_rows(ek_bench *bench, const char *shape, const ek_par
                                 ek_error *err)
 {
     enum { TURNS = 5 };
-    const ek_adamw_constants constants = {.variant = (ek_adamw_variant)recipe->adam_variant,
-                                          .clip = 1,
-                                          .beta1 = 0.9f,
-                                          .one_minus_beta1 = 0.1f,
-                                          .beta2 = 0.999f,
-                                          .one_minus_beta2 = 0.001f,
-                                          .eps = 1e-6f,
-                                          .step_size = 1e-5f,
-                                          .sqrt_bc2 = 1};
+    ek_adamw_constants constants = ek_adamw_typical;
+    constants.variant = (ek_adamw_variant)recipe->adam_variant;
     const size_t counts[2] = {params->total_count, params->rows[0].count};
     ek_arena arena;
     float *arrays[4];

@@ -266,7 +266,7 @@ static void print_columns(const ek_bench *bench, const char *section, const char
     if (count == 0) {
         return;
     }
-    ek_buf_printf(out, "\n%s\n  %-32s", title, "");
+    ek_buf_printf(out, "\n%s\n  %-42s", title, "");
     for (size_t c = 0; c < count; c++) {
         char head[24];
         snprintf(head, sizeof head, "%s, %d thr", ek_precision_name(columns[c]->precision),
@@ -284,7 +284,7 @@ static void print_columns(const ek_bench *bench, const char *section, const char
         if (printed) {
             continue;
         }
-        ek_buf_printf(out, "\n  %-24.24s %7s", r->name, r->unit);
+        ek_buf_printf(out, "\n  %-31.31s %10s", r->name, r->unit);
         for (size_t c = 0; c < count; c++) {
             const ek_bench_row *cell = NULL;
             for (size_t j = i; j < bench->count && !cell; j++) {
@@ -320,8 +320,10 @@ static void print_text(const ek_bench *bench, ek_buf *out)
             continue;
         }
         if (strcmp(r->section, "kernel") == 0) {
-            snprintf(title, sizeof title, "kernels, %.40s, 16 x 64 tokens; share of memory speed",
-                     r->shape);
+            snprintf(
+                title, sizeof title,
+                "kernels, %.40s, 16 x 64 tokens; share of memory speed (above 100 %%: in caches)",
+                r->shape);
         } else if (strcmp(r->section, "step") == 0) {
             snprintf(title, sizeof title,
                      "a training step, %.40s, %lld tokens on average; share of peak", r->shape,

@@ -89,16 +89,21 @@ const char *ek_traffic_name(ek_traffic traffic)
     return traffic_table[traffic].name;
 }
 
+const ek_adamw_constants ek_adamw_typical = {
+    .variant = EK_ADAMW_MOSBACH,
+    .clip = 1,
+    .beta1 = 0.9f,
+    .one_minus_beta1 = 0.1f,
+    .beta2 = 0.999f,
+    .one_minus_beta2 = 0.001f,
+    .eps = 1e-6f,
+    .step_size = 1e-5f,
+    .sqrt_bc2 = 1,
+    .decay = 1e-7f,
+};
+
 static void move_once(ek_compute *compute, ek_traffic traffic, float *arrays[4], int64_t count)
 {
-    const ek_adamw_constants constants = {.clip = 1,
-                                          .beta1 = 0.9f,
-                                          .one_minus_beta1 = 0.1f,
-                                          .beta2 = 0.999f,
-                                          .one_minus_beta2 = 0.001f,
-                                          .eps = 1e-6f,
-                                          .step_size = 1e-5f,
-                                          .sqrt_bc2 = 1};
     if (traffic == EK_TRAFFIC_READ) {
         ek_sum_squares(compute, arrays[0], count);
     } else if (traffic == EK_TRAFFIC_COPY) {
@@ -106,7 +111,8 @@ static void move_once(ek_compute *compute, ek_traffic traffic, float *arrays[4],
             compute, EK_OP_COPY, count, true,
             memcpy(arrays[1] + begin, arrays[0] + begin, (size_t)(end - begin) * sizeof(float)));
     } else {
-        ek_adamw_update(compute, arrays[0], arrays[1], arrays[2], arrays[3], count, &constants);
+        ek_adamw_update(compute, arrays[0], arrays[1], arrays[2], arrays[3], count,
+                        &ek_adamw_typical);
     }
 }
 

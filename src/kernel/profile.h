@@ -57,6 +57,9 @@ double ek_peak_flops(ek_compute *compute, ek_precision precision);
  * that stands beside what it is compared with. */
 double ek_peak_burst(ek_compute *compute, ek_precision precision);
 
+/* Constants as an update in the middle of a run has them: what measurements of AdamW use. */
+extern const ek_adamw_constants ek_adamw_typical;
+
 typedef enum { EK_TRAFFIC_READ, EK_TRAFFIC_COPY, EK_TRAFFIC_ADAMW, EK_TRAFFIC_COUNT } ek_traffic;
 const char *ek_traffic_name(ek_traffic traffic); /* "read", "copy", "adamw" */
 /* Bytes a second over arrays of count floats (choose them larger than the caches; four arrays are

@@ -115,7 +115,9 @@ static ek_status own(ek_bench *bench, ek_cli *cli, ek_error *err)
     EK_TRY(ek_spec_build(&spec, NULL, &cli->settings, err));
     ek_status status = ek_study_load(&inputs, &spec, err);
     if (status == EK_OK) {
-        status = ek_bench_machine(bench, err);
+        if (wanted(cli->section ? cli->section : "machine", "machine")) {
+            status = ek_bench_machine(bench, err);
+        }
         status = status == EK_OK ? own_steps(bench, &inputs, cli->steps, err) : status;
         ek_study_unload(&inputs);
     }

@@ -78,8 +78,12 @@ typedef struct {
     double score;       /* NaN unless done */
     double best_score;
     int64_t best_step, total_steps;
-    char weights_hash[65]; /* "" unless done */
-    double seconds;
+    char weights_hash[65];  /* "" unless done */
+    double seconds;         /* training and evaluation */
+    int64_t nonfinite_step; /* first step with a number that was not finite, -1: none */
+    int64_t trained_tokens;
+    char started[32], finished[32]; /* UTC, "" unless known */
+    char *reason;                   /* why it is crashed or interrupted, "" otherwise */
 } ek_run_row;
 /* All runs by id. *out by ek_run_rows_free. */
 ek_status ek_store_runs(ek_store *store, ek_run_row **out, size_t *count, ek_error *err);
@@ -125,5 +129,46 @@ typedef struct {
 ek_status ek_store_metrics(ek_store *store, const char *glob,
                            void (*visit)(void *user, const ek_metric_record *record), void *user,
                            ek_error *err);
+
+/* One logged series of a run, by ascending step, non-finite values restored; count 0 when the run
+ * logged no such name. *steps and *values by ek_free. */
+ek_status ek_store_series(ek_store *store, int64_t run, const char *name, int64_t **steps,
+                          double **values, size_t *count, ek_error *err);
+/* Names of everything a run logged, ascending; each and the array by ek_free. */
+ek_status ek_store_metric_names(ek_store *store, int64_t run, char ***names, size_t *count,
+                                ek_error *err);
+
+/* What the done runs of a group say about the validation examples, as matrices row by row. */
+typedef struct {
+    size_t run_count, example_count;
+    int32_t label_count;  /* 1 for regression: probs is then the score, labels are 0 */
+    int64_t *runs;        /* [run_count] ids, ascending */
+    int32_t *labels;      /* [run_count][example_count] */
+    double *probs;        /* [run_count][example_count][label_count] */
+    int32_t *truth;       /* [example_count], -1: none */
+    double *truth_scores; /* [example_count], of a regression; NaN: none */
+} ek_stored_predictions;
+/* The first most_runs done runs (by id). Runs whose predictions are not whole are left out. */
+ek_status ek_store_predictions(ek_store *store, const char *group, size_t most_runs,
+                               ek_stored_predictions *out, ek_error *err);
+void ek_stored_predictions_free(ek_stored_predictions *predictions);
+
+/* Calls visit for every stored setting, by key; group NULL: those of the whole study. */
+ek_status ek_store_config(ek_store *store, const char *group,
+                          void (*visit)(void *user, const char *key, const char *value,
+                                        const char *origin),
+                          void *user, ek_error *err);
+
+/* The study's own row and where it ran. */
+typedef struct {
+    char *name, *created, *yaml; /* the resolved study file */
+    struct ek_environment {
+        char *started, *version, *compiler, *isa, *cpu, *os;
+        int64_t jobs, threads;
+    } * environments; /* one an invocation */
+    size_t environment_count;
+} ek_study_record;
+ek_status ek_store_record(ek_store *store, ek_study_record *record, ek_error *err);
+void ek_study_record_free(ek_study_record *record);
 
 #endif

@@ -12,10 +12,15 @@ static ek_status no_memory(ek_error *err)
     return ek_error_set(err, EK_E_MEMORY, "no memory to read the store");
 }
 
-static void copy_hash(char out[65], sqlite3_stmt *statement, int column)
+static void copy_text(char *out, size_t size, sqlite3_stmt *statement, int column)
 {
     const char *text = (const char *)sqlite3_column_text(statement, column);
-    snprintf(out, 65, "%s", text ? text : "");
+    snprintf(out, size, "%s", text ? text : "");
+}
+
+static void copy_hash(char out[65], sqlite3_stmt *statement, int column)
+{
+    copy_text(out, 65, statement, column);
 }
 
 /* Metric names are known; a stored one that is not is kept as "score". */
@@ -132,9 +137,16 @@ static ek_status read_run(sqlite3_stmt *statement, ek_run_row *row, ek_error *er
         .best_step = sqlite3_column_int64(statement, 13),
         .total_steps = sqlite3_column_int64(statement, 14),
         .seconds = ek__store_double(statement, 16) + ek__store_double(statement, 17),
+        .nonfinite_step = sqlite3_column_type(statement, 18) == SQLITE_NULL
+                              ? -1
+                              : sqlite3_column_int64(statement, 18),
+        .trained_tokens = sqlite3_column_int64(statement, 19),
+        .reason = ek__store_text(statement, 22),
     };
     copy_hash(row->weights_hash, statement, 15);
-    return row->group && row->recipe ? EK_OK : no_memory(err);
+    copy_text(row->started, sizeof row->started, statement, 20);
+    copy_text(row->finished, sizeof row->finished, statement, 21);
+    return row->group && row->recipe && row->reason ? EK_OK : no_memory(err);
 }
 
 ek_status ek_store_runs(ek_store *store, ek_run_row **out, size_t *count, ek_error *err)
@@ -147,7 +159,8 @@ ek_status ek_store_runs(ek_store *store, ek_run_row **out, size_t *count, ek_err
         store, &statement, err,
         "SELECT runs.id, name, recipe, seed, init_seed, order_seed, dropout_seed, subset_seed,"
         " split_seed, status, outcome, score, best_score, best_step, total_steps, weights_hash,"
-        " train_seconds, eval_seconds FROM runs JOIN groups ON groups.id = group_id"
+        " train_seconds, eval_seconds, nonfinite_step, trained_tokens, started, finished, reason"
+        " FROM runs JOIN groups ON groups.id = group_id"
         " ORDER BY runs.id",
         ""));
     size_t capacity = 0;
@@ -181,6 +194,7 @@ void ek_run_rows_free(ek_run_row *rows, size_t count)
     for (size_t i = 0; i < count; i++) {
         ek_free(rows[i].group);
         ek_free(rows[i].recipe);
+        ek_free(rows[i].reason);
     }
     ek_free(rows);
 }

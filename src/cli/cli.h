@@ -25,6 +25,8 @@ typedef struct {
     bool watch, plain_text, help;
     char *section, *shape; /* of bench */
     int64_t steps;
+    char *fail_if, *column; /* of compare, study, status */
+    double baseline;
     /* not options */
     ek_settings settings; /* every other option given, by its row's name */
     char **arguments;     /* [argument_count] what is no option, borrowed from argv */
@@ -76,6 +78,7 @@ ek_status ek_cmd_train(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_study(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_status(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_metrics(ek_cli *cli, ek_error *err);
+ek_status ek_cmd_compare(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_eval(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_predict(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_verify(ek_cli *cli, ek_error *err);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "cli/check_report.h"
 #include "cli/cli.h"
+#include "cli/gates.h"
 #include "cli/progress.h"
 #include "report/group_table.h"
 #include "study/study.h"
@@ -26,6 +27,9 @@ static ek_status print_table(const ek_cli *cli, ek_store *store, ek_error *err)
     }
     ek_status status = ek_cli_print(&out, err);
     ek_buf_deinit(&out);
+    if (status == EK_OK && cli->fail_if) {
+        status = ek_gate_groups(cli->fail_if, &table, err);
+    }
     ek_group_table_free(&table);
     return status;
 }

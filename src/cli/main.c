@@ -36,7 +36,7 @@ static const ek_verb verbs[] = {
      "median.",
      ek_cmd_train},
     {"study", "many runs: recipes x settings x seeds, and their table", "[FILE]", 0, 1,
-     RUN_OPTIONS "jobs threads output",
+     RUN_OPTIONS "jobs threads output fail_if",
      "evenkeel study --model DIR --train-file reviews.csv --recipe devlin,stable --seeds 1..10 -o "
      "s\n"
      "evenkeel study rte.yaml -o rte\n"
@@ -45,13 +45,22 @@ static const ek_verb verbs[] = {
      "the\n"
      "study; changed values are refused with a diff.",
      ek_cmd_study},
-    {"status", "what a study is doing", "DIR", 1, 1, "watch json csv",
+    {"status", "what a study is doing", "DIR", 1, 1, "watch json csv fail_if",
      "evenkeel status my-study\nevenkeel status my-study --watch", "", ek_cmd_status},
     {"metrics", "every logged number of a study or a run", "DIR", 1, 1, "name json csv",
      "evenkeel metrics my-study --name 'eval_*' --csv\nevenkeel metrics my-study --name train_loss",
      "Long form: run,group,recipe,seed,step,name,value. Non-finite values are written nan, inf, "
      "-inf.",
      ek_cmd_metrics},
+    {"compare", "two groups: effects with intervals, tests, a verdict", "DIR [A B]", 1, 3,
+     "csv json fail_if column baseline",
+     "evenkeel compare my-study devlin stable\n"
+     "evenkeel compare --csv before.csv after.csv --json\n"
+     "evenkeel compare my-study devlin stable --fail-if 'b.failed_frac > 0.1 or b.mean < a.mean'",
+     "B against A. Without names the study must have two groups. --csv A.csv B.csv compares two\n"
+     "columns of numbers (or .tsv, .jsonl): a bare column, a column 'score', or --column; columns\n"
+     "'outcome' or 'failed', and 'seed' for pairs, are used where they are.",
+     ek_cmd_compare},
     {"eval", "a model on labelled text", "", 0, 0,
      "model task data validation_file text_column pair_column label_column metric max_seq_length "
      "truncation segment_ids batch_size input threads json",

@@ -33,6 +33,13 @@ static const ek_option rows[] = {
      "of which models: bert-tiny, minilm, bert-base, bert-large"},
     {"steps", NULL, 0, EK_OPTION_INT, 0, FIELD(steps), "20", 1, 900, NULL, "Program", "N",
      "training steps that are timed, after 3 that are not"},
+    {"fail_if", NULL, 0, EK_OPTION_STRING, 0, FIELD(fail_if), NULL, 0, 0, NULL, "Program", "COND",
+     "end with exit code 6 when this holds, as in 'failed_frac > 0.1'; names are those of --json"},
+    {"column", NULL, 0, EK_OPTION_STRING, 0, FIELD(column), NULL, 0, 0, NULL, "Program", "NAME",
+     "of compare --csv: the column of scores [score, or the only one]"},
+    {"baseline", NULL, 0, EK_OPTION_DOUBLE, 0, FIELD(baseline), NULL, 0, 0, NULL, "Program", "X",
+     "of compare --csv: a score not above it is a failed run [columns outcome or failed, else "
+     "none]"},
     {"force", "overwrite_output_dir", 'f', EK_OPTION_FLAG, 0, FIELD(force), "false", 0, 0, NULL,
      "Program", NULL, "overwrite what stands in the output folder"},
     {"dry_run", NULL, 'n', EK_OPTION_FLAG, 0, FIELD(dry_run), "false", 0, 0, NULL, "Program", NULL,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "report/numbers.h"
 
 enum { RESAMPLE_SEED = 1, SEEDS_FEW = 5 };
 
@@ -155,17 +156,22 @@ static void text_row(ek_buf *out, const ek_group_row *row, int width, const ek_t
 
 static void text_notes(const ek_group_table *table, ek_buf *out)
 {
-    bool few = false, some_failed = false;
+    bool few = false, some_failed = false, bca = false, percentile = false;
     size_t unfinished = 0, diverged = 0;
     for (size_t i = 0; i < table->count; i++) {
         const ek_group_row *row = &table->rows[i];
         few = few || row->summary.n < SEEDS_FEW;
+        bca = bca || row->summary.mean_method == EK_INTERVAL_BCA;
+        percentile = percentile || row->summary.mean_method == EK_INTERVAL_PERCENTILE;
         some_failed = some_failed || row->summary.failed > 0;
         unfinished += row->unfinished;
         diverged += row->summary.diverged;
     }
-    ek_buf_puts(out, " [ ]: 95 % percentile bootstrap interval of the mean (10,000 resamples over "
-                     "seeds).\n SD: over seeds, ddof 1.\n");
+    ek_buf_printf(out,
+                  " [ ]: 95 %% bootstrap interval of the mean, %s (10,000 resamples over seeds).\n"
+                  " SD: over seeds, ddof 1.\n",
+                  percentile ? bca ? "BCa, percentile where that is undefined" : "percentile"
+                             : "BCa");
     ek_buf_printf(out, " failed: final score not above the majority baseline (%.1f).%s\n",
                   100 * table->facts.baseline, " No run is left out of any number.");
     for (size_t i = 0; some_failed && i < table->count; i++) {
@@ -224,51 +230,36 @@ void ek_group_table_text(const ek_group_table *table, ek_buf *out, const ek_tabl
 
 /* ---- CSV and JSON: fractions, not percent ---------------------------------------------------- */
 
-/* The numbers of a group under their names, in both formats. */
-static const struct {
-    const char *name;
-    size_t offset;
-} numbers[] = {
-    {"mean", offsetof(ek_summary, mean)},
-    {"mean_low", offsetof(ek_summary, mean_low)},
-    {"mean_high", offsetof(ek_summary, mean_high)},
-    {"sd", offsetof(ek_summary, sd)},
-    {"sd_ok", offsetof(ek_summary, sd_ok)},
-    {"min", offsetof(ek_summary, min)},
-    {"median", offsetof(ek_summary, median)},
-    {"max", offsetof(ek_summary, max)},
-    {"failed_low", offsetof(ek_summary, failed_low)},
-    {"failed_high", offsetof(ek_summary, failed_high)},
-};
-enum { NUMBERS = sizeof numbers / sizeof *numbers };
-
-static double number_of(const ek_summary *summary, size_t i)
+static void csv_name(void *user, const char *name, double value)
 {
-    double value;
-    memcpy(&value, (const char *)summary + numbers[i].offset, sizeof value);
-    return value;
+    (void)value;
+    ek_buf_printf(user, ",%s", name);
+}
+
+static void csv_number(void *user, const char *name, double value)
+{
+    char text[32];
+    (void)name;
+    ek_buf_printf(user, ",%s", ek_format_double(text, value));
 }
 
 void ek_group_table_csv(const ek_group_table *table, ek_buf *out)
 {
-    ek_buf_puts(out, "group,recipe,n,failed,diverged,unfinished");
-    for (size_t i = 0; i < NUMBERS; i++) {
-        ek_buf_printf(out, ",%s", numbers[i].name);
-    }
-    ek_buf_puts(out, ",metric,split,checkpoint,baseline\n");
+    ek_summary none = {.n = 0};
+    ek_buf_puts(out, "group,recipe");
+    ek_summary_numbers(&none, csv_name, out);
+    ek_buf_puts(out, ",mean_method,unfinished,metric,split,checkpoint,baseline\n");
     for (size_t r = 0; r < table->count; r++) {
         const ek_group_row *row = &table->rows[r];
         char text[32];
         ek_buf_csv_field(out, row->group);
         ek_buf_putc(out, ',');
         ek_buf_csv_field(out, row->recipe);
-        ek_buf_printf(out, ",%zu,%zu,%zu,%zu", row->summary.n, row->summary.failed,
-                      row->summary.diverged, row->unfinished);
-        for (size_t i = 0; i < NUMBERS; i++) {
-            ek_buf_printf(out, ",%s", ek_format_double(text, number_of(&row->summary, i)));
-        }
-        ek_buf_printf(out, ",%s,%s,%s,%s\n", table->facts.reported, table->facts.split,
-                      table->checkpoint, ek_format_double(text, table->facts.baseline));
+        ek_summary_numbers(&row->summary, csv_number, out);
+        ek_buf_printf(out, ",%s,%zu,%s,%s,%s,%s\n",
+                      ek_interval_method_name(row->summary.mean_method), row->unfinished,
+                      table->facts.reported, table->facts.split, table->checkpoint,
+                      ek_format_double(text, table->facts.baseline));
     }
 }
 
@@ -279,25 +270,21 @@ static void put_string(ek_buf *out, const char *key, const char *value)
     ek_buf_putc(out, ',');
 }
 
-static void put_number(ek_buf *out, const char *key, double value)
+static void json_number(void *user, const char *name, double value)
 {
-    ek_buf_printf(out, ",\"%s\":", key);
+    ek_buf *out = user;
+    ek_buf_printf(out, ",\"%s\":", name);
     ek_buf_json_double(out, value);
 }
 
 static void json_group(ek_buf *out, const ek_group_row *row)
 {
-    const ek_summary *s = &row->summary;
     ek_buf_putc(out, '{');
     put_string(out, "group", row->group);
     put_string(out, "recipe", row->recipe);
-    ek_buf_printf(out,
-                  "\"settings\":%s,\"n\":%zu,\"failed\":%zu,\"diverged\":%zu,"
-                  "\"unfinished\":%zu",
-                  row->settings_json, s->n, s->failed, s->diverged, row->unfinished);
-    for (size_t i = 0; i < NUMBERS; i++) {
-        put_number(out, numbers[i].name, number_of(s, i));
-    }
+    put_string(out, "mean_method", ek_interval_method_name(row->summary.mean_method));
+    ek_buf_printf(out, "\"settings\":%s,\"unfinished\":%zu", row->settings_json, row->unfinished);
+    ek_summary_numbers(&row->summary, json_number, out);
     ek_buf_putc(out, '}');
 }
 
@@ -313,12 +300,12 @@ static void json_run(ek_buf *out, const ek_run_row *run)
                   run->seed, run->seeds.init, run->seeds.order, run->seeds.dropout,
                   run->seeds.subset, run->seeds.split);
     ek_buf_printf(out, "\"status\":\"%s\"", ek_run_status_name(run->status));
-    put_number(out, "score", run->score);
+    json_number(out, "score", run->score);
     if (done) {
-        put_number(out, "best_score", run->best_score);
+        json_number(out, "best_score", run->best_score);
         ek_buf_printf(out, ",\"best_step\":%lld,\"total_steps\":%lld", (long long)run->best_step,
                       (long long)run->total_steps);
-        put_number(out, "seconds", run->seconds);
+        json_number(out, "seconds", run->seconds);
         ek_buf_printf(out, ",\"outcome\":\"%s\",\"weights_hash\":\"%s\"}",
                       ek_outcome_name(run->outcome), run->weights_hash);
     } else {

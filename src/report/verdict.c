@@ -13,7 +13,7 @@ const char *ek_verdict_side_name(ek_verdict_side side)
     return names[side];
 }
 
-/* Which side a corrected p speaks for; towards_b: the effect points to b. */
+/* Which side a p speaks for; towards_b: the effect points to b. */
 static ek_verdict_side side_of(double p, bool towards_b)
 {
     if (isnan(p)) {
@@ -25,21 +25,31 @@ static ek_verdict_side side_of(double p, bool towards_b)
     return towards_b ? EK_VERDICT_B : EK_VERDICT_A;
 }
 
+void ek_verdict_p(const ek_comparison *c, double p[3])
+{
+    bool tested = c->a.n >= EK_VERDICT_FEWEST_RUNS && c->b.n >= EK_VERDICT_FEWEST_RUNS;
+    p[0] = tested ? c->brown_forsythe_p : (double)NAN;
+    p[1] = tested ? c->fisher_p : (double)NAN;
+    p[2] = tested ? c->mann_whitney_p : (double)NAN;
+}
+
+ek_verdict ek_verdict_from(const ek_comparison *c, const double corrected[3])
+{
+    return (ek_verdict){
+        .spread = side_of(corrected[0], c->b.sd < c->a.sd),
+        .failures = side_of(corrected[1], c->failed_difference < 0),
+        .level = side_of(corrected[2], c->a12.value > 0.5),
+        .spread_p = corrected[0],
+        .failures_p = corrected[1],
+        .level_p = corrected[2],
+    };
+}
+
 ek_verdict ek_verdict_of(const ek_comparison *c)
 {
-    double p[3] = {c->brown_forsythe_p, c->fisher_p, c->mann_whitney_p}, adjusted[3];
-    if (c->a.n < EK_VERDICT_FEWEST_RUNS || c->b.n < EK_VERDICT_FEWEST_RUNS) {
-        p[0] = p[1] = p[2] = (double)NAN;
-    }
-    ek_holm(p, adjusted, 3);
-    return (ek_verdict){
-        .spread = side_of(adjusted[0], c->b.sd < c->a.sd),
-        .failures = side_of(adjusted[1], c->failed_difference < 0),
-        .level = side_of(adjusted[2], c->a12.value > 0.5),
-        .spread_p = adjusted[0],
-        .failures_p = adjusted[1],
-        .level_p = adjusted[2],
-    };
+    double p[3];
+    ek_verdict_p(c, p);
+    return ek_verdict_from(c, p);
 }
 
 ek_score_unit ek_score_unit_of(const ek_comparison *c)
@@ -154,10 +164,9 @@ static void put_stability(const ek_comparison *c, const ek_verdict *v, const cha
     }
 }
 
-void ek_verdict_text_in(const ek_comparison *c, const char *a, const char *b,
-                        const ek_score_unit *unit, ek_buf *out)
+void ek_verdict_text(const ek_comparison *c, const ek_verdict *v, const char *a, const char *b,
+                     const ek_score_unit *unit, ek_buf *out)
 {
-    ek_verdict v = ek_verdict_of(c);
     if (c->a.n == 0 || c->b.n == 0) {
         ek_buf_printf(out, "No finished run of %s: nothing to compare.", c->a.n == 0 ? a : b);
         return;
@@ -174,23 +183,18 @@ void ek_verdict_text_in(const ek_comparison *c, const char *a, const char *b,
         ek_buf_putc(out, '.');
         return;
     }
-    put_stability(c, &v, a, b, unit, out);
-    if (v.level >= EK_VERDICT_A) {
-        ek_buf_printf(out, " %s scores higher: ", v.level == EK_VERDICT_B ? b : a);
+    put_stability(c, v, a, b, unit, out);
+    if (v->level >= EK_VERDICT_A) {
+        ek_buf_printf(out, " %s scores higher: ", v->level == EK_VERDICT_B ? b : a);
         put_level(c, b, a, unit, out);
         ek_buf_puts(out, " (");
-        put_p(out, v.level_p);
+        put_p(out, v->level_p);
         ek_buf_puts(out, ").");
     } else {
-        ek_buf_puts(out, " Too few seeds to say more about the level: ");
+        ek_buf_puts(out, " The level is not shown to differ: ");
         put_level(c, b, a, unit, out);
         ek_buf_putc(out, '.');
     }
-}
-
-void ek_verdict_text(const ek_comparison *c, const char *a, const char *b, ek_buf *out)
-{
-    ek_verdict_text_in(c, a, b, &ek_percent, out);
 }
 
 /* ---- warnings and assumptions ---------------------------------------------------------------- */
@@ -237,9 +241,10 @@ void ek_verdict_assumptions(const ek_comparison *c, ek_buf *out)
 {
     ek_buf_puts(out, "runs are independent draws of the seeds; every finished run counts, failed "
                      "ones too.\n");
-    ek_buf_puts(out, "spread: Brown-Forsythe (centre: median); failures: Fisher exact; level: "
-                     "Mann-Whitney");
-    ek_buf_printf(out, " (%s). Two-sided, Holm-corrected over the three, level 0.05.\n",
+    ek_buf_printf(out,
+                  "spread: Brown-Forsythe (centre: median); failures: Fisher exact; level: "
+                  "Mann-Whitney (%s). Two-sided, level 0.05 for each question; one comparison, so "
+                  "nothing is corrected.\n",
                   c->mann_whitney_exact ? "exact" : "normal, corrected for ties");
     ek_buf_puts(out,
                 "seeds only: the examples of the split are the same in every run, so their own "

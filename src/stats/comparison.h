@@ -30,7 +30,7 @@ typedef struct {
     ek_estimate sd_ratio;                      /* SD(b) / SD(a), ddof 1 */
     double levene_w, levene_p;                 /* centre: mean (Levene 1960) */
     double brown_forsythe_w, brown_forsythe_p; /* centre: median (Brown & Forsythe 1974) */
-    double sd_permutation_p; /* |log SD ratio| of the centred scores, 10,000 permutations */
+    double sd_permutation_p;                   /* |log SD ratio| of the centred scores */
 
     /* failures */
     double failed_difference, failed_difference_low, failed_difference_high; /* b - a; Newcombe */
@@ -50,7 +50,7 @@ typedef struct {
     bool paired;
     double wilcoxon_w, wilcoxon_p; /* signed rank; exact as SciPy's "auto" */
     bool wilcoxon_exact;
-    ek_estimate paired_difference; /* mean of b[i] - a[i], pairs resampled */
+    ek_estimate paired_difference; /* mean of b[i] - a[i]; pairs resampled */
 } ek_comparison;
 
 /* paired needs a->n == b->n and the same order of seeds. seed: of the resampling. */

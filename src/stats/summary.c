@@ -6,10 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/random.h"
-
-#define RESAMPLES   10000
-#define NORMAL_0975 1.959963984540054 /* quantile of the standard normal distribution */
+#include "stats/failure_rate.h"
 
 double ek_quantile(const double *sorted, size_t n, double q)
 {
@@ -61,52 +58,79 @@ static void mean_and_sd(const double *scores, const uint8_t *failed, const uint8
     *sd = count < 2 ? (double)NAN : sqrt(squares / (double)(count - 1));
 }
 
-/* Wilson (1927): the p at which k of n is just not rejected. */
-static void wilson(size_t k, size_t n, double *low, double *high)
+static void order_statistics(ek_summary *s, const double *scores, size_t n)
 {
-    const double z = NORMAL_0975;
-    double count = (double)n, p = (double)k / count;
-    double scale = 1.0 + z * z / count;
-    double centre = (p + z * z / (2.0 * count)) / scale;
-    double half = z * sqrt(p * (1.0 - p) / count + z * z / (4.0 * count * count)) / scale;
-    *low = k == 0 ? 0.0 : centre - half; /* exactly 0 and 1, whatever was rounded */
-    *high = k == n ? 1.0 : centre + half;
+    double *sorted = ek_calloc(n, sizeof *sorted);
+    if (!sorted) {
+        return;
+    }
+    memcpy(sorted, scores, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, compare_double);
+    s->min = sorted[0];
+    s->q1 = ek_quantile(sorted, n, 0.25);
+    s->median = ek_quantile(sorted, n, 0.5);
+    s->q3 = ek_quantile(sorted, n, 0.75);
+    s->iqr = s->q3 - s->q1;
+    s->max = sorted[n - 1];
+    s->iqm = ek_statistic_iqm(sorted, n);
+    ek_free(sorted);
 }
 
-/* Percentile bootstrap: 2.5 % and 97.5 % quantiles of the means of n draws with replacement. Draw i
- * of resample r is element i of the sequence (seed, resample stream, r, 0). means is scratch. */
-static void bootstrap_mean(const double *scores, size_t n, uint32_t seed, double *means,
-                           double *low, double *high)
+static void intervals(ek_summary *s, const double *scores, size_t n, uint32_t seed)
 {
-    for (uint32_t r = 0; r < RESAMPLES; r++) {
-        double sum = 0.0;
-        for (size_t i = 0; i < n; i++) {
-            sum += scores[ek_random_below(seed, EK_STREAM_RESAMPLE, r, 0, i, n)] - scores[0];
-        }
-        means[r] = scores[0] + sum / (double)n;
-    }
-    qsort(means, RESAMPLES, sizeof *means, compare_double);
-    *low = ek_quantile(means, RESAMPLES, 0.025);
-    *high = ek_quantile(means, RESAMPLES, 0.975);
+    static const ek_statistic statistics[] = {ek_statistic_mean, ek_statistic_sd,
+                                              ek_statistic_median, ek_statistic_iqm};
+    ek_estimate e[4];
+    ek_bootstrap_one(scores, n, statistics, 4, seed, e);
+    s->mean_low = e[0].low;
+    s->mean_high = e[0].high;
+    s->mean_method = e[0].method;
+    s->sd_low = e[1].low;
+    s->sd_high = e[1].high;
+    s->sd_method = e[1].method;
+    s->median_low = e[2].low;
+    s->median_high = e[2].high;
+    s->median_method = e[2].method;
+    s->iqm_low = e[3].low;
+    s->iqm_high = e[3].high;
+    s->iqm_method = e[3].method;
+}
+
+static ek_summary undefined(size_t n)
+{
+    const double nan = (double)NAN;
+    return (ek_summary){
+        .n = n,
+        .mean = nan,
+        .mean_low = nan,
+        .mean_high = nan,
+        .sd = nan,
+        .sd_low = nan,
+        .sd_high = nan,
+        .sd_ddof0 = nan,
+        .sd_ok = nan,
+        .median = nan,
+        .median_low = nan,
+        .median_high = nan,
+        .q1 = nan,
+        .q3 = nan,
+        .iqr = nan,
+        .iqm = nan,
+        .iqm_low = nan,
+        .iqm_high = nan,
+        .min = nan,
+        .max = nan,
+        .failed_low = nan,
+        .failed_high = nan,
+        .failed_exact_low = nan,
+        .failed_exact_high = nan,
+    };
 }
 
 ek_summary ek_summary_of(const double *scores, const uint8_t *failed, const uint8_t *diverged,
                          size_t n, uint32_t resample_seed)
 {
-    const double nan = (double)NAN;
-    ek_summary s = {
-        .n = n,
-        .mean = nan,
-        .sd = nan,
-        .mean_low = nan,
-        .mean_high = nan,
-        .sd_ok = nan,
-        .min = nan,
-        .median = nan,
-        .max = nan,
-        .failed_low = nan,
-        .failed_high = nan,
-    };
+    ek_summary s = undefined(n);
     if (n == 0) {
         return s;
     }
@@ -117,21 +141,10 @@ ek_summary ek_summary_of(const double *scores, const uint8_t *failed, const uint
     double mean_ok;
     mean_and_sd(scores, NULL, NULL, n, &s.mean, &s.sd);
     mean_and_sd(scores, failed, diverged, n, &mean_ok, &s.sd_ok);
-    wilson(s.failed, n, &s.failed_low, &s.failed_high);
-
-    double *sorted = ek_calloc(n, sizeof *sorted);
-    double *means = ek_calloc(RESAMPLES, sizeof *means);
-    if (sorted != NULL && means != NULL) {
-        memcpy(sorted, scores, n * sizeof *sorted);
-        qsort(sorted, n, sizeof *sorted, compare_double);
-        s.min = sorted[0];
-        s.median = ek_quantile(sorted, n, 0.5);
-        s.max = sorted[n - 1];
-        if (n >= 2) {
-            bootstrap_mean(scores, n, resample_seed, means, &s.mean_low, &s.mean_high);
-        }
-    }
-    ek_free(sorted);
-    ek_free(means);
+    s.sd_ddof0 = n > 1 ? s.sd * sqrt((double)(n - 1) / (double)n) : 0.0;
+    ek_wilson(s.failed, n, &s.failed_low, &s.failed_high);
+    ek_clopper_pearson(s.failed, n, &s.failed_exact_low, &s.failed_exact_high);
+    order_statistics(&s, scores, n);
+    intervals(&s, scores, n, resample_seed);
     return s;
 }

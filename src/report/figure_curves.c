@@ -1,0 +1,348 @@
+/* Loss and score while training: failed runs against successful ones, a panel a group. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "report/figure_draft.h"
+
+typedef struct {
+    double x, value;
+} point;
+
+typedef struct {
+    point *points;
+    size_t count;
+} point_list;
+
+/* What a figure of curves shows. */
+typedef struct {
+    const ek_figure_data *data;
+    bool score;  /* the evaluated score, else the training loss */
+    bool epochs; /* x in epochs, else in steps */
+} curves;
+
+static const ek_figure_series *series_of(const curves *c, const ek_figure_run *run)
+{
+    return c->score ? &run->score : &run->loss;
+}
+
+static double scale_of(const curves *c)
+{
+    return c->score ? c->data->scale : 1;
+}
+
+static double x_of(const curves *c, const ek_figure_run *run, int64_t step)
+{
+    return c->epochs ? run->epochs * (double)step / (double)run->row->total_steps : (double)step;
+}
+
+static int by_x(const void *a, const void *b)
+{
+    const point *p = a, *q = b;
+    return (p->x > q->x) - (p->x < q->x);
+}
+
+/* The mean of a group's runs with that outcome at every x that any of them logged, over those with
+ * a finite value there. */
+static ek_status mean_of(const curves *c, size_t group, bool failed, point_list *out, ek_error *err)
+{
+    size_t total = 0, used = 0;
+    *out = (point_list){0};
+    for (size_t i = 0; i < c->data->run_count; i++) {
+        total += series_of(c, &c->data->runs[i])->count;
+    }
+    out->points = ek_calloc(total, sizeof *out->points);
+    if (!out->points) {
+        return ek_error_set(err, EK_E_MEMORY, "no memory for the figure of curves");
+    }
+    for (size_t i = 0; i < c->data->run_count; i++) {
+        const ek_figure_run *run = &c->data->runs[i];
+        const ek_figure_series *s = series_of(c, run);
+        for (size_t k = 0; run->group == group && run->failed == failed && k < s->count; k++) {
+            if (isfinite(s->values[k])) {
+                out->points[used++] = (point){x_of(c, run, s->steps[k]), s->values[k]};
+            }
+        }
+    }
+    qsort(out->points, used, sizeof *out->points, by_x);
+    for (size_t i = 0, next; i < used; i = next) {
+        double sum = 0, x = out->points[i].x;
+        for (next = i; next < used && out->points[next].x == x; next++) {
+            sum += out->points[next].value;
+        }
+        out->points[out->count++] = (point){x, sum / (double)(next - i)};
+    }
+    return EK_OK;
+}
+
+/* One line of the data; a blank line after each lets gnuplot lift the pen. */
+static void put_row(const curves *c, ek_buf *tsv, point p, const char *line,
+                    const ek_figure_run *run, bool failed, const char *group)
+{
+    ek_buf_printf(tsv, "%.7g\t", p.x);
+    ek__figure_number(tsv, scale_of(c) * p.value);
+    ek_buf_printf(tsv, "\t%d\t%s\t", failed, line);
+    if (run) {
+        ek_buf_printf(tsv, "%u\t%lld\t", run->row->seed, (long long)run->row->id);
+    } else {
+        ek_buf_puts(tsv, "\t\t");
+    }
+    ek__figure_line(tsv, group, 0);
+    ek_buf_putc(tsv, '\n');
+}
+
+/* The thin lines: the first runs of that outcome. Returns how many. */
+static size_t put_lines(const curves *c, ek_buf *tsv, size_t group, bool failed)
+{
+    size_t lines = 0;
+    for (size_t i = 0; i < c->data->run_count && lines < EK_FIGURE_LINES; i++) {
+        const ek_figure_run *run = &c->data->runs[i];
+        const ek_figure_series *s = series_of(c, run);
+        if (run->group != group || run->failed != failed || s->count == 0) {
+            continue;
+        }
+        for (size_t k = 0; k < s->count; k++) {
+            put_row(c, tsv, (point){x_of(c, run, s->steps[k]), s->values[k]}, "run", run, failed,
+                    run->row->group);
+        }
+        ek_buf_putc(tsv, '\n');
+        lines++;
+    }
+    return lines;
+}
+
+static ek_status put_mean(const curves *c, ek_buf *tsv, size_t group, bool failed, ek_error *err)
+{
+    point_list mean;
+    EK_TRY(mean_of(c, group, failed, &mean, err));
+    for (size_t i = 0; i < mean.count; i++) {
+        put_row(c, tsv, mean.points[i], "mean", NULL, failed, c->data->table->rows[group].group);
+    }
+    ek_buf_puts(tsv, mean.count ? "\n\n" : "0\tNaN\n\n\n"); /* an index of its own, even if empty */
+    ek_free(mean.points);
+    return EK_OK;
+}
+
+static bool has_series(const curves *c, size_t group)
+{
+    for (size_t i = 0; i < c->data->run_count; i++) {
+        if (c->data->runs[i].group == group && series_of(c, &c->data->runs[i])->count > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Groups that get a panel, in the table's order: those with failed runs come before others. */
+static size_t choose_panels(const curves *c, size_t chosen[EK_FIGURE_PANELS])
+{
+    size_t count = 0;
+    bool take[2] = {true, false};
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t g = 0; g < c->data->table->count && count < EK_FIGURE_PANELS; g++) {
+            bool any_failed = ek__figure_count(c->data, g, true) > 0;
+            if (has_series(c, g) && any_failed == take[pass]) {
+                chosen[count++] = g;
+            }
+        }
+    }
+    for (size_t i = 1; i < count; i++) {
+        for (size_t k = i; k > 0 && chosen[k - 1] > chosen[k]; k--) {
+            size_t swap = chosen[k];
+            chosen[k] = chosen[k - 1];
+            chosen[k - 1] = swap;
+        }
+    }
+    return count;
+}
+
+/* Lowest and highest finite value of the thin lines' runs. */
+static void range_of(const curves *c, double *low, double *high)
+{
+    *low = *high = (double)NAN;
+    for (size_t i = 0; i < c->data->run_count; i++) {
+        const ek_figure_series *s = series_of(c, &c->data->runs[i]);
+        for (size_t k = 0; k < s->count; k++) {
+            double value = scale_of(c) * s->values[k];
+            if (isfinite(value)) {
+                *low = !(*low <= value) ? value : *low;
+                *high = !(*high >= value) ? value : *high;
+            }
+        }
+    }
+}
+
+enum { TOP = 34, PANEL = 210, TITLE = 26, BOTTOM = 52, BETWEEN = 30 };
+
+static int height_of(size_t panels)
+{
+    return TOP + (int)panels * (PANEL + TITLE) + ((int)panels - 1) * BETWEEN + BOTTOM;
+}
+
+static void put_panel(const curves *c, ek_figure_draft *draft, size_t panel, size_t panels,
+                      size_t group)
+{
+    static const struct {
+        const char *color, *thin, *title, *point;
+        int dash;
+    } looks[2] = {{EK_COLOR_OK, "#900072B2", "successful", "pt 7", 1},
+                  {EK_COLOR_FAILED, "#90D55E00", "failed", "pt 2", 2}};
+    ek_buf *gp = &draft->gp;
+    double height = height_of(panels);
+    double top = TOP + TITLE + (double)panel * (PANEL + TITLE + BETWEEN);
+    ek_buf_printf(gp,
+                  "set tmargin at screen %.4f\nset bmargin at screen %.4f\nset title noenhanced ",
+                  1 - top / height, 1 - (top + PANEL) / height);
+    ek__gp_string(gp, c->data->labels[group]);
+    ek_buf_printf(gp, " offset 0, -0.5\n%s",
+                  panel == 0           ? ""
+                  : panel + 1 < panels ? "unset key\n"
+                                       : "unset key\n");
+    ek_buf_printf(gp, "set xlabel '%s'\n", panel + 1 == panels ? "training step" : "");
+    ek_buf_puts(gp, "plot ");
+    for (int failed = 0; failed < 2; failed++) {
+        size_t n = ek__figure_count(c->data, group, failed);
+        size_t index = panel * 4 + (size_t)failed * 2;
+        ek_buf_printf(gp,
+                      "%s'%s.tsv' skip 1 index %zu using 1:2 with lines lw 1 dt %d lc rgb '%s' "
+                      "notitle, \\\n    '' skip 1 index %zu using 1:2 with linespoints lw 3 dt %d "
+                      "%s ps 0.6 pointinterval -8 lc rgb '%s' notitle",
+                      failed ? ", \\\n    " : "", draft->id, index, looks[failed].dash,
+                      looks[failed].thin, index + 1, 1, looks[failed].point, looks[failed].color);
+        (void)n;
+    }
+    for (int failed = 0; panel == 0 && failed < 2; failed++) {
+        ek_buf_printf(gp, ", \\\n    NaN with linespoints lw 3 %s ps 0.6 lc rgb '%s' title '%s'",
+                      looks[failed].point, looks[failed].color, looks[failed].title);
+    }
+    ek_buf_puts(gp, "\n");
+}
+
+/* All four sets of lines of a panel, each an index of the file, empty ones too. */
+static ek_status put_data(const curves *c, ek_buf *tsv, const size_t *groups, size_t count,
+                          ek_error *err)
+{
+    ek_buf_printf(tsv, "%s\t%s\tfailed\tline\tseed\trun\tgroup\n", c->epochs ? "epoch" : "step",
+                  c->score ? "score" : "train_loss");
+    for (size_t i = 0; i < count; i++) {
+        for (int failed = 0; failed < 2; failed++) {
+            ek_buf_puts(tsv, put_lines(c, tsv, groups[i], failed) ? "\n" : "0\tNaN\n\n\n");
+            EK_TRY(put_mean(c, tsv, groups[i], failed, err));
+        }
+    }
+    return EK_OK;
+}
+
+static void put_axes(const curves *c, ek_buf *gp)
+{
+    double low, high, baseline = c->data->scale * c->data->table->facts.baseline;
+    ek_buf label = {0};
+    range_of(c, &low, &high);
+    if (c->score) {
+        ek__figure_score_label(c->data, &label);
+    } else {
+        ek_buf_puts(&label, "training loss");
+    }
+    ek_buf_puts(gp, "set ylabel noenhanced ");
+    ek__gp_string(gp, ek_buf_text(&label));
+    ek_buf_puts(gp, " offset 0.5, 0\nset lmargin 9\nset rmargin 3\n"
+                    "set key at screen 0.5, screen 0.99 top center horizontal\n");
+    ek_buf_deinit(&label);
+    if (!c->score && high > 20 * fmax(low, 0.05)) {
+        ek_buf_puts(gp, "set logscale y\nset format y '10^{%T}' \n");
+    }
+    double room = high > low ? 0.04 * (high - low) : 1;
+    if (c->score && isfinite(low)) {
+        ek_buf_printf(gp, "set yrange [%.7g:%.7g]\n", fmin(low, baseline) - room,
+                      fmax(high, baseline) + room);
+    }
+    if (c->score && isfinite(baseline)) {
+        ek_buf_printf(gp,
+                      "set arrow from graph 0, first %.7g to graph 1, first %.7g nohead lw 1.5 "
+                      "dt 2 lc rgb 'black'\n",
+                      baseline, baseline);
+    }
+}
+
+static void put_thinning(const curves *c, ek_buf *caption)
+{
+    if (c->data->most_logged > EK_FIGURE_POINTS) {
+        ek_buf_printf(caption,
+                      " Of series longer than %d values every so many-th and the last are drawn; "
+                      "nothing is smoothed.",
+                      EK_FIGURE_POINTS);
+    } else {
+        ek_buf_puts(caption, " Every logged value is drawn; nothing is smoothed.");
+    }
+}
+
+static void put_words(const curves *c, ek_figure_draft *draft, const size_t *groups, size_t count)
+{
+    const ek_study_facts *facts = &c->data->table->facts;
+    ek_buf_printf(&draft->title, "%s while training: failed against successful runs",
+                  c->score ? "Score" : "Loss");
+    if (c->score) {
+        ek_buf_printf(&draft->caption, "%s on the %s split%s against the training step.",
+                      facts->reported, facts->split, *c->data->unit ? ", in percent," : "");
+    } else {
+        ek_buf_puts(&draft->caption,
+                    "Training loss (with dropout, the mean over the steps since the value logged "
+                    "before) against the training step.");
+    }
+    ek_buf_printf(&draft->caption,
+                  " Thin lines: the first runs of a group, at most %d of an outcome; thick lines "
+                  "with points: the mean of all its runs with that outcome.",
+                  EK_FIGURE_LINES);
+    put_thinning(c, &draft->caption);
+    ek_buf_printf(&draft->alt, "%s against training step.", c->score ? "Score" : "Training loss");
+    ek_buf_puts(&draft->caption, " Runs:");
+    for (size_t i = 0; i < count; i++) {
+        size_t failed = ek__figure_count(c->data, groups[i], true);
+        size_t ok = ek__figure_count(c->data, groups[i], false);
+        ek_buf_printf(&draft->caption, "%s %s %zu successful, %zu failed", i ? ";" : "",
+                      c->data->labels[groups[i]], ok, failed);
+        ek_buf_printf(&draft->alt, " %s: %zu successful and %zu failed runs.",
+                      c->data->labels[groups[i]], ok, failed);
+    }
+    ek_buf_putc(&draft->caption, '.');
+    if (count < c->data->table->count) {
+        ek_buf_printf(&draft->caption,
+                      " %zu of %zu groups are drawn, those with failed runs before others.", count,
+                      c->data->table->count);
+    }
+    if (count > 1) {
+        ek_buf_puts(&draft->caption, " The step axes of the panels differ.");
+    }
+    ek__figure_failed_note(c->data, &draft->caption);
+}
+
+static ek_status make(const curves *c, ek_figure_draft *draft, ek_error *err)
+{
+    size_t groups[EK_FIGURE_PANELS];
+    size_t count = choose_panels(c, groups);
+    if (count == 0) {
+        return EK_OK;
+    }
+    EK_TRY(put_data(c, &draft->tsv, groups, count, err));
+    ek__gp_begin(draft, EK_FIGURE_WIDTH, height_of(count));
+    put_axes(c, &draft->gp);
+    ek_buf_puts(&draft->gp, "set multiplot\n");
+    for (size_t i = 0; i < count; i++) {
+        put_panel(c, draft, i, count, groups[i]);
+    }
+    ek_buf_puts(&draft->gp, "unset multiplot\n");
+    put_words(c, draft, groups, count);
+    draft->drawn = true;
+    return EK_OK;
+}
+
+ek_status ek__figure_loss_curves(const ek_figure_data *data, ek_figure_draft *draft, ek_error *err)
+{
+    return make(&(curves){.data = data}, draft, err);
+}
+
+ek_status ek__figure_score_curves(const ek_figure_data *data, ek_figure_draft *draft, ek_error *err)
+{
+    return make(&(curves){.data = data, .score = true}, draft, err);
+}

@@ -1,0 +1,327 @@
+/* What the figures draw, read once from the store, and the small writers they share. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "report/figure_draft.h"
+
+const char *const ek__figure_colors[EK_FIGURE_COLORS] = {EK_COLOR_OK, "#009E73", "#B5588F",
+                                                         EK_COLOR_FAILED};
+
+static ek_status no_memory(ek_error *err)
+{
+    return ek_error_set(err, EK_E_MEMORY, "no memory for the figures");
+}
+
+/* ---- text ------------------------------------------------------------------------------------ */
+
+/* The next character of valid UTF-8 text. */
+static uint32_t next_character(const char **at)
+{
+    const unsigned char *p = (const unsigned char *)*at;
+    int more = *p < 0x80 ? 0 : *p < 0xe0 ? 1 : *p < 0xf0 ? 2 : 3;
+    uint32_t c = more == 0 ? *p : *p & (0x3fu >> more);
+    for (int i = 1; i <= more; i++) {
+        c = c << 6 | (p[i] & 0x3fu);
+    }
+    *at += more + 1;
+    return c;
+}
+
+/* Controls, line and paragraph separators, and what turns the direction of text around. */
+static bool is_unprintable(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x2028 && c <= 0x202e) ||
+           (c >= 0x2066 && c <= 0x2069) || (c & 0xfffe) == 0xfffe || c == 0xfeff;
+}
+
+static size_t columns_of(uint32_t c)
+{
+    bool combining = c >= 0x300 && c < 0x370;
+    bool wide = (c >= 0x1100 && c < 0x1160) || (c >= 0x2e80 && c < 0xa4d0) ||
+                (c >= 0xac00 && c < 0xd7a4) || (c >= 0xf900 && c < 0xfb00) ||
+                (c >= 0xfe30 && c < 0xfe70) || (c >= 0xff00 && c < 0xff61) || c >= 0x1f300;
+    return combining ? 0 : wide ? 2 : 1;
+}
+
+static void make_valid(ek_buf *out, const char *text)
+{
+    size_t length = strlen(text);
+    while (length > 0) {
+        size_t good = ek_utf8_check(text, length);
+        const char *end = text + good;
+        for (const char *at = text; at < end;) {
+            const char *from = at;
+            if (is_unprintable(next_character(&at))) {
+                ek_buf_putc(out, ' ');
+            } else {
+                ek_buf_append(out, from, (size_t)(at - from));
+            }
+        }
+        if (good < length) {
+            ek_buf_puts(out, "\xef\xbf\xbd");
+            good++;
+        }
+        text += good;
+        length -= good;
+    }
+}
+
+size_t ek__figure_columns(const char *text)
+{
+    size_t columns = 0;
+    while (*text) {
+        columns += columns_of(next_character(&text));
+    }
+    return columns;
+}
+
+/* Cut in the middle: names of a grid begin alike and end differently. */
+void ek__figure_line(ek_buf *out, const char *text, size_t most_columns)
+{
+    ek_buf valid = {0};
+    make_valid(&valid, text);
+    const char *whole = ek_buf_text(&valid), *at = whole;
+    size_t columns = ek__figure_columns(whole);
+    if (most_columns == 0 || columns <= most_columns) {
+        ek_buf_puts(out, whole);
+    } else {
+        size_t left = (most_columns - 1) / 2, right = most_columns - 1 - left, passed = 0;
+        while (*at && passed + 2 <= left) {
+            passed += columns_of(next_character(&at));
+        }
+        ek_buf_append(out, whole, (size_t)(at - whole));
+        ek_buf_puts(out, "\xe2\x80\xa6");
+        while (columns - passed > right) {
+            passed += columns_of(next_character(&at));
+        }
+        ek_buf_puts(out, at);
+    }
+    out->failed = out->failed || valid.failed;
+    ek_buf_deinit(&valid);
+}
+
+void ek__gp_string(ek_buf *gp, const char *text)
+{
+    ek_buf line = {0};
+    ek__figure_line(&line, text, 0);
+    ek_buf_putc(gp, '\'');
+    for (const char *c = ek_buf_text(&line); *c; c++) {
+        ek_buf_puts(gp, *c == '\'' ? "''" : (char[2]){*c, '\0'});
+    }
+    ek_buf_putc(gp, '\'');
+    gp->failed = gp->failed || line.failed;
+    ek_buf_deinit(&line);
+}
+
+void ek__figure_number(ek_buf *out, double value)
+{
+    if (isfinite(value)) {
+        ek_buf_printf(out, "%.7g", value);
+    } else {
+        ek_buf_puts(out, "NaN");
+    }
+}
+
+void ek__figure_score_label(const ek_figure_data *data, ek_buf *out)
+{
+    const ek_study_facts *facts = &data->table->facts;
+    ek_buf_printf(out, "%s on %s%s", facts->reported, facts->split, data->unit);
+}
+
+void ek__figure_failed_note(const ek_figure_data *data, ek_buf *out)
+{
+    const ek_study_facts *facts = &data->table->facts;
+    if (isfinite(facts->baseline)) {
+        ek_buf_printf(out,
+                      " A run has failed when its final score is not above that of always "
+                      "answering the most frequent label (%.1f%s), or when it diverged (a loss, "
+                      "gradient or output was not finite).",
+                      data->scale * facts->baseline, *data->unit ? " %" : "");
+    } else {
+        ek_buf_puts(out, " A run has failed when it diverged: a loss, gradient or output was not "
+                         "finite.");
+    }
+}
+
+void ek__gp_begin(ek_figure_draft *draft, int width, int height)
+{
+    ek_buf *gp = &draft->gp;
+    const char *id = draft->id;
+    ek_buf_printf(gp,
+                  "# %s.gp: draws %s.svg from %s.tsv. In this folder:\n"
+                  "#     gnuplot %s.gp\n"
+                  "#     gnuplot -e \"format='pdf'\" %s.gp\n"
+                  "if (!exists('format')) format = 'svg'\n"
+                  "reset\n"
+                  "set encoding utf8\n"
+                  "set datafile separator tab\n"
+                  "set datafile missing 'NaN'\n",
+                  id, id, id, id, id);
+    ek_buf_printf(
+        gp,
+        "if (format eq 'pdf') {\n"
+        "    set terminal pdfcairo noenhanced size %.2fin,%.2fin font 'sans,11'\n"
+        "    set output '%s.pdf'\n"
+        "} else {\n"
+        "    set terminal svg noenhanced dynamic rounded size %d,%d font 'sans-serif,15'\n"
+        "    set output '%s.svg'\n"
+        "}\n",
+        width / 96.0, height / 96.0, id, width, height, id);
+    ek_buf_puts(gp, "set border 3 lc rgb '#808080'\n"
+                    "set tics nomirror scale 0.5 textcolor rgb 'black'\n"
+                    "set format '%g'\n"
+                    "set grid lc rgb '#d0d0d0' lw 1 dt 1\n"
+                    "set key noenhanced samplen 1.5\n");
+}
+
+/* ---- data ------------------------------------------------------------------------------------ */
+
+static ek_status load_series(ek_figure_series *out, double *tail, ek_store *store, int64_t run,
+                             const char *name, ek_error *err)
+{
+    size_t count;
+    EK_TRY(ek_store_series(store, run, name, &out->steps, &out->values, &count, err));
+    out->logged = count;
+    if (tail && count > 0) {
+        size_t last = (count + 9) / 10;
+        double sum = 0;
+        for (size_t i = count - last; i < count; i++) {
+            sum += out->values[i];
+        }
+        *tail = sum / (double)last;
+    }
+    size_t stride = (count + EK_FIGURE_POINTS - 1) / EK_FIGURE_POINTS;
+    for (size_t i = 0; i < count; i++) {
+        if ((count - 1 - i) % stride == 0) {
+            out->steps[out->count] = out->steps[i];
+            out->values[out->count++] = out->values[i];
+        }
+    }
+    if (out->count > 0) { /* thousands of runs: give back what thinning left */
+        int64_t *steps = ek_realloc(out->steps, out->count, sizeof *steps);
+        out->steps = steps ? steps : out->steps;
+        double *values = ek_realloc(out->values, out->count, sizeof *values);
+        out->values = values ? values : out->values;
+    }
+    return EK_OK;
+}
+
+static ek_status load_run(ek_figure_data *data, const ek_run_row *row, size_t group, double epochs,
+                          ek_error *err)
+{
+    ek_figure_run *run = &data->runs[data->run_count++];
+    *run = (ek_figure_run){.row = row,
+                           .group = group,
+                           .failed = row->outcome != EK_OUTCOME_OK,
+                           .final_loss = (double)NAN,
+                           .epochs = epochs};
+    EK_TRY(load_series(&run->loss, &run->final_loss, data->store, row->id, "train_loss", err));
+    ek_buf name = {0};
+    ek_buf_printf(&name, "eval_%s", data->table->facts.reported);
+    ek_status status =
+        load_series(&run->score, NULL, data->store, row->id, ek_buf_text(&name), err);
+    ek_buf_deinit(&name);
+    data->most_logged = run->loss.logged > data->most_logged ? run->loss.logged : data->most_logged;
+    data->most_logged =
+        run->score.logged > data->most_logged ? run->score.logged : data->most_logged;
+    return status;
+}
+
+/* num_train_epochs of a group, 0 where max_steps overrules it. */
+static ek_status load_epochs(ek_figure_data *data, const char *group, double *epochs, ek_error *err)
+{
+    ek_buf text = {0}, steps = {0};
+    double max_steps = 0;
+    *epochs = 0;
+    ek_status status = ek_store_group_value(data->store, group, "num_train_epochs", &text, err);
+    if (status == EK_OK) {
+        status = ek_store_group_value(data->store, group, "max_steps", &steps, err);
+    }
+    if (status == EK_OK && (!ek_parse_double(ek_buf_text(&text), epochs) || !(*epochs > 0) ||
+                            (ek_parse_double(ek_buf_text(&steps), &max_steps) && max_steps > 0))) {
+        *epochs = 0;
+    }
+    ek_buf_deinit(&text);
+    ek_buf_deinit(&steps);
+    return status;
+}
+
+static ek_status load_label(ek_figure_data *data, size_t group, ek_error *err)
+{
+    ek_buf label = {0};
+    ek__figure_line(&label, data->table->rows[group].group, EK_FIGURE_LABEL);
+    for (size_t i = 0; i < group; i++) {
+        if (strcmp(data->labels[i], ek_buf_text(&label)) == 0) {
+            ek_buf_clear(&label);
+            ek_buf_printf(&label, "%zu: ", group + 1);
+            ek__figure_line(&label, data->table->rows[group].group, EK_FIGURE_LABEL - 5);
+        }
+    }
+    data->labels[group] = ek_strdup(ek_buf_text(&label));
+    bool lost = label.failed || !data->labels[group];
+    ek_buf_deinit(&label);
+    return lost ? no_memory(err) : EK_OK;
+}
+
+static ek_status load(ek_figure_data *data, ek_error *err)
+{
+    const ek_group_table *table = data->table;
+    data->labels = ek_calloc(table->count, sizeof *data->labels);
+    data->runs = ek_calloc(table->run_count, sizeof *data->runs);
+    if (!data->labels || !data->runs) {
+        return no_memory(err);
+    }
+    bool is_error = strcmp(table->facts.reported, "mse") == 0;
+    data->scale = is_error ? 1 : 100;
+    data->unit = is_error ? "" : " (%)";
+    for (size_t g = 0; g < table->count; g++) {
+        double epochs;
+        EK_TRY(load_label(data, g, err));
+        EK_TRY(load_epochs(data, table->rows[g].group, &epochs, err));
+        for (size_t i = 0; i < table->run_count; i++) {
+            const ek_run_row *row = &table->runs[i];
+            if (row->status == EK_RUN_DONE && strcmp(row->group, table->rows[g].group) == 0) {
+                EK_TRY(load_run(data, row, g, epochs, err));
+            }
+        }
+    }
+    return EK_OK;
+}
+
+ek_status ek__figure_data_load(ek_figure_data *data, const ek_group_table *table, ek_store *store,
+                               ek_error *err)
+{
+    *data = (ek_figure_data){.table = table, .store = store};
+    ek_status status = load(data, err);
+    if (status != EK_OK) {
+        ek__figure_data_free(data);
+    }
+    return status;
+}
+
+void ek__figure_data_free(ek_figure_data *data)
+{
+    for (size_t i = 0; i < data->run_count; i++) {
+        ek_free(data->runs[i].loss.steps);
+        ek_free(data->runs[i].loss.values);
+        ek_free(data->runs[i].score.steps);
+        ek_free(data->runs[i].score.values);
+    }
+    for (size_t i = 0; data->labels && i < data->table->count; i++) {
+        ek_free(data->labels[i]);
+    }
+    ek_free(data->runs);
+    ek_free(data->labels);
+    *data = (ek_figure_data){0};
+}
+
+size_t ek__figure_count(const ek_figure_data *data, size_t group, bool failed)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < data->run_count; i++) {
+        count += data->runs[i].group == group && data->runs[i].failed == failed;
+    }
+    return count;
+}

@@ -1,0 +1,106 @@
+/* figure_draft.h - inside of figure.h: what every figure is made from, and the pieces they share.
+ *
+ * A figure is a function that fills a draft: title, caption and alt text, the data as TSV and a
+ * gnuplot script. It leaves drawn false when the study has no data for it. figure.c owns the table
+ * of these functions, the files and gnuplot.
+ *
+ * What a user named (groups) is hostile to gnuplot: double quotes run shell commands in backticks,
+ * enhanced text swallows braces. So names enter a script only through ek__gp_string (single quotes,
+ * one line), and in TSV files they stand in the last columns, which no script reads.
+ */
+#ifndef EK_REPORT_FIGURE_DRAFT_H
+#define EK_REPORT_FIGURE_DRAFT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/str.h"
+#include "report/group_table.h"
+#include "study/store.h"
+
+enum {
+    EK_FIGURE_WIDTH = 540,  /* px of the canvas; at font size 15 still read on a phone */
+    EK_FIGURE_POINTS = 300, /* of a line, at most */
+    EK_FIGURE_LINES = 10,   /* thin lines of one outcome in one panel, at most */
+    EK_FIGURE_PANELS = 4,   /* groups with a panel of their own, at most */
+    EK_FIGURE_LABEL = 24,   /* columns of a group's label, at most */
+};
+
+/* Okabe and Ito's colours that keep a contrast of 3:1 on white and on a dark page; groups take them
+ * in this order. EK_COLOR_FAILED is kept for failed runs where groups have no colour. */
+#define EK_COLOR_OK     "#0072B2"
+#define EK_COLOR_FAILED "#D55E00"
+extern const char *const ek__figure_colors[];
+enum { EK_FIGURE_COLORS = 4 };
+
+/* A logged series, thinned to EK_FIGURE_POINTS by keeping every k-th value and the last. */
+typedef struct {
+    int64_t *steps;
+    double *values;
+    size_t count;
+    size_t logged; /* before thinning */
+} ek_figure_series;
+
+typedef struct {
+    const ek_run_row *row;
+    size_t group; /* in table->rows */
+    bool failed;  /* or diverged */
+    ek_figure_series loss, score;
+    double final_loss; /* mean of the last tenth of the logged values; NaN without */
+    double epochs;     /* that the run trained for; 0: not known */
+} ek_figure_run;
+
+typedef struct {
+    const ek_group_table *table;
+    ek_store *store;
+    ek_figure_run *runs; /* the done runs, by group, then by id */
+    size_t run_count;
+    char **labels;      /* [table->count] names that can stand in a figure; unique */
+    double scale;       /* stored score times this is what is shown: 100, or 1 for errors */
+    const char *unit;   /* " (%)" or "" */
+    size_t most_logged; /* longest series before thinning */
+} ek_figure_data;
+
+ek_status ek__figure_data_load(ek_figure_data *data, const ek_group_table *table, ek_store *store,
+                               ek_error *err);
+void ek__figure_data_free(ek_figure_data *data);
+/* Runs of a group with that outcome. */
+size_t ek__figure_count(const ek_figure_data *data, size_t group, bool failed);
+
+typedef struct {
+    const char *id;
+    bool drawn;
+    ek_buf title, caption, alt, tsv, gp;
+} ek_figure_draft;
+
+typedef ek_status (*ek_figure_maker)(const ek_figure_data *data, ek_figure_draft *draft,
+                                     ek_error *err);
+ek_status ek__figure_scores(const ek_figure_data *data, ek_figure_draft *draft, ek_error *err);
+ek_status ek__figure_loss_curves(const ek_figure_data *data, ek_figure_draft *draft, ek_error *err);
+ek_status ek__figure_score_curves(const ek_figure_data *data, ek_figure_draft *draft,
+                                  ek_error *err);
+ek_status ek__figure_score_over_epochs(const ek_figure_data *data, ek_figure_draft *draft,
+                                       ek_error *err);
+ek_status ek__figure_loss_against_score(const ek_figure_data *data, ek_figure_draft *draft,
+                                        ek_error *err);
+ek_status ek__figure_gradient_norms(const ek_figure_data *data, ek_figure_draft *draft,
+                                    ek_error *err);
+
+/* Starts a script: encoding, separators, terminal of this size, output, axes, grid. */
+void ek__gp_begin(ek_figure_draft *draft, int width, int height);
+/* text as a single-quoted string; what is not a printable character becomes a space. */
+void ek__gp_string(ek_buf *gp, const char *text);
+/* Text on one line: valid UTF-8, no control characters, no tab. most_columns 0: whole. */
+void ek__figure_line(ek_buf *out, const char *text, size_t most_columns);
+/* Columns that text takes in a typewriter's width; wide characters take two. */
+size_t ek__figure_columns(const char *text);
+/* A number as a script and a TSV file take it: NaN where it is not finite. */
+void ek__figure_number(ek_buf *out, double value);
+/* "accuracy on validation (%)" */
+void ek__figure_score_label(const ek_figure_data *data, ek_buf *out);
+/* "A run has failed when ...", with a space before. */
+void ek__figure_failed_note(const ek_figure_data *data, ek_buf *out);
+
+#endif

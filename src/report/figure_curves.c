@@ -173,7 +173,32 @@ static void range_of(const curves *c, double *low, double *high)
     }
 }
 
-enum { TOP = 34, PANEL = 210, TITLE = 26, BOTTOM = 52, BETWEEN = 30 };
+/* The last step that a run of the group logged. */
+static double last_x(const curves *c, size_t group)
+{
+    double last = 0;
+    for (size_t i = 0; i < c->data->run_count; i++) {
+        const ek_figure_run *run = &c->data->runs[i];
+        const ek_figure_series *s = series_of(c, run);
+        if (run->group == group && s->count > 0) {
+            last = fmax(last, x_of(c, run, s->steps[s->count - 1]));
+        }
+    }
+    return last;
+}
+
+/* Of so many values of a mean one gets a marker: some ten of them tell lines apart. */
+static size_t marker_every(const curves *c, size_t group)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < c->data->run_count; i++) {
+        size_t count = series_of(c, &c->data->runs[i])->count;
+        most = c->data->runs[i].group == group && count > most ? count : most;
+    }
+    return most / 10 + 1;
+}
+
+enum { TOP = 34, TITLE = 24, PANEL = 200, BETWEEN = 34, BOTTOM = 58 };
 
 static int height_of(size_t panels)
 {
@@ -184,39 +209,35 @@ static void put_panel(const curves *c, ek_figure_draft *draft, size_t panel, siz
                       size_t group)
 {
     static const struct {
-        const char *color, *thin, *title, *point;
-        int dash;
-    } looks[2] = {{EK_COLOR_OK, "#900072B2", "successful", "pt 7", 1},
-                  {EK_COLOR_FAILED, "#90D55E00", "failed", "pt 2", 2}};
+        const char *color, *thin;
+        int point, dash;
+    } looks[2] = {{EK_COLOR_OK, "#60" EK_RGB_OK, EK_POINT_OK, 1},
+                  {EK_COLOR_FAILED, "#60" EK_RGB_FAILED, EK_POINT_FAILED, 2}};
     ek_buf *gp = &draft->gp;
-    double height = height_of(panels);
     double top = TOP + TITLE + (double)panel * (PANEL + TITLE + BETWEEN);
-    ek_buf_printf(gp,
-                  "set tmargin at screen %.4f\nset bmargin at screen %.4f\nset title noenhanced ",
-                  1 - top / height, 1 - (top + PANEL) / height);
+    ek__gp_rows(gp, top, top + PANEL, height_of(panels));
+    ek_buf_puts(gp, "set label 1 noenhanced ");
     ek__gp_string(gp, c->data->labels[group]);
-    ek_buf_printf(gp, " offset 0, -0.5\n%s",
-                  panel == 0           ? ""
-                  : panel + 1 < panels ? "unset key\n"
-                                       : "unset key\n");
-    ek_buf_printf(gp, "set xlabel '%s'\n", panel + 1 == panels ? "training step" : "");
+    ek_buf_puts(gp, " at graph 0, graph 1 left offset 0, 0.6\n");
+    ek__gp_axis(gp, 'x', 0, last_x(c, group), 6);
+    if (panel + 1 == panels) {
+        ek_buf_puts(gp, "set xlabel 'training step' offset 0, 0.4\n");
+    }
     ek_buf_puts(gp, "plot ");
     for (int failed = 0; failed < 2; failed++) {
-        size_t n = ek__figure_count(c->data, group, failed);
         size_t index = panel * 4 + (size_t)failed * 2;
         ek_buf_printf(gp,
-                      "%s'%s.tsv' skip 1 index %zu using 1:2 with lines lw 1 dt %d lc rgb '%s' "
-                      "notitle, \\\n    '' skip 1 index %zu using 1:2 with linespoints lw 3 dt %d "
-                      "%s ps 0.6 pointinterval -8 lc rgb '%s' notitle",
+                      "%s'%s.tsv' skip 1 index %zu using 1:2 with lines lw 1 dt %d lc rgb '%s', "
+                      "\\\n    '' skip 1 index %zu using 1:2 with linespoints lw 3 pt %d ps 0.8 "
+                      "pointinterval %zu lc rgb '%s'",
                       failed ? ", \\\n    " : "", draft->id, index, looks[failed].dash,
-                      looks[failed].thin, index + 1, 1, looks[failed].point, looks[failed].color);
-        (void)n;
-    }
-    for (int failed = 0; panel == 0 && failed < 2; failed++) {
-        ek_buf_printf(gp, ", \\\n    NaN with linespoints lw 3 %s ps 0.6 lc rgb '%s' title '%s'",
-                      looks[failed].point, looks[failed].color, looks[failed].title);
+                      looks[failed].thin, index + 1, looks[failed].point, marker_every(c, group),
+                      looks[failed].color);
     }
     ek_buf_puts(gp, "\n");
+    if (panel == 0) {
+        ek__gp_legend_end(gp, 3);
+    }
 }
 
 /* All four sets of lines of a panel, each an index of the file, empty ones too. */
@@ -246,8 +267,7 @@ static void put_axes(const curves *c, ek_buf *gp)
     }
     ek_buf_puts(gp, "set ylabel noenhanced ");
     ek__gp_string(gp, ek_buf_text(&label));
-    ek_buf_puts(gp, " offset 0.5, 0\nset lmargin 9\nset rmargin 3\n"
-                    "set key at screen 0.5, screen 0.99 top center horizontal\n");
+    ek_buf_puts(gp, " offset 0.5, 0\nset lmargin 9\nset rmargin 3\n");
     ek_buf_deinit(&label);
     if (!c->score && high > 20 * fmax(low, 0.05)) {
         ek_buf_puts(gp, "set logscale y\nset format y '10^{%T}' \n");
@@ -327,6 +347,17 @@ static ek_status make(const curves *c, ek_figure_draft *draft, ek_error *err)
     EK_TRY(put_data(c, &draft->tsv, groups, count, err));
     ek__gp_begin(draft, EK_FIGURE_WIDTH, height_of(count));
     put_axes(c, &draft->gp);
+    const ek_legend_entry legend[] = {
+        {.title = "successful", .color = EK_COLOR_OK, .point = EK_POINT_OK, .line = 3, .dash = 1},
+        {.title = "failed",
+         .color = EK_COLOR_FAILED,
+         .point = EK_POINT_FAILED,
+         .line = 3,
+         .dash = 1},
+        {.title = "most frequent label", .color = "black", .line = 1.5, .dash = 2},
+    };
+    bool baseline = c->score && isfinite(c->data->table->facts.baseline);
+    ek__gp_legend(&draft->gp, legend, baseline ? 3 : 2, height_of(count));
     ek_buf_puts(&draft->gp, "set multiplot\n");
     for (size_t i = 0; i < count; i++) {
         put_panel(c, draft, i, count, groups[i]);

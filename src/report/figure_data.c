@@ -173,7 +173,75 @@ void ek__gp_begin(ek_figure_draft *draft, int width, int height)
                     "set tics nomirror scale 0.5 textcolor rgb 'black'\n"
                     "set format '%g'\n"
                     "set grid lc rgb '#d0d0d0' lw 1 dt 1\n"
-                    "set key noenhanced samplen 1.5\n");
+                    "unset key\n");
+}
+
+/* Where an entry of the legend begins, in px; a row ends where the next would not fit. */
+static void place(const ek_legend_entry *entry, double *x, int *row)
+{
+    double width = 40 + 8.6 * (double)ek__figure_columns(entry->title) + 18;
+    if (*x > 0 && *x + width > EK_FIGURE_WIDTH) {
+        *x = 0;
+        ++*row;
+    }
+    *x += width;
+}
+
+int ek__gp_legend(ek_buf *gp, const ek_legend_entry *entries, size_t count, double height)
+{
+    double end = 0;
+    int row = 0;
+    for (size_t i = 0; i < count; i++) {
+        const ek_legend_entry *e = &entries[i];
+        double before = end;
+        int row_before = row;
+        place(e, &end, &row);
+        if (!gp) {
+            continue;
+        }
+        double x = (row == row_before ? before : 0) + 8;
+        double y = 1 - (14 + EK_LEGEND_ROW * row) / height;
+        size_t number = EK_LEGEND_FIRST + 2 * i;
+        if (e->line > 0) {
+            ek_buf_printf(gp,
+                          "set arrow %zu from screen %.4f, %.4f to screen %.4f, %.4f nohead lw %g "
+                          "dt %d lc rgb '%s'\n",
+                          number, x / EK_FIGURE_WIDTH, y, (x + 26) / EK_FIGURE_WIDTH, y, e->line,
+                          e->dash, e->color);
+        }
+        if (e->point > 0) {
+            ek_buf_printf(gp,
+                          "set label %zu '' at screen %.4f, %.4f point pt %d ps 0.8 lc rgb '%s'\n",
+                          number, (x + 13) / EK_FIGURE_WIDTH, y, e->point, e->color);
+        }
+        ek_buf_printf(gp, "set label %zu ", number + 1);
+        ek__gp_string(gp, e->title);
+        ek_buf_printf(gp, " at screen %.4f, %.4f left noenhanced\n", (x + 34) / EK_FIGURE_WIDTH, y);
+    }
+    return row + 1;
+}
+
+void ek__gp_legend_end(ek_buf *gp, size_t count)
+{
+    for (size_t i = EK_LEGEND_FIRST; i < EK_LEGEND_FIRST + 2 * count; i++) {
+        ek_buf_printf(gp, "unset label %zu\nunset arrow %zu\n", i, i);
+    }
+}
+
+void ek__gp_rows(ek_buf *gp, double top, double bottom, double height)
+{
+    ek_buf_printf(gp, "set tmargin at screen %.4f\nset bmargin at screen %.4f\n", 1 - top / height,
+                  1 - bottom / height);
+}
+
+void ek__gp_axis(ek_buf *gp, char axis, double low, double high, int ticks)
+{
+    if (!(high > low)) {
+        return; /* gnuplot widens an empty range */
+    }
+    double rough = (high - low) / ticks, step = pow(10, floor(log10(rough)));
+    step *= rough > 5 * step ? 10 : rough > 2 * step ? 5 : rough > step ? 2 : 1;
+    ek_buf_printf(gp, "set %crange [%.7g:%.7g]\nset %ctics %.3g\n", axis, low, high, axis, step);
 }
 
 /* ---- data ------------------------------------------------------------------------------------ */

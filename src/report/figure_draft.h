@@ -30,8 +30,10 @@ enum {
 
 /* Okabe and Ito's colours that keep a contrast of 3:1 on white and on a dark page; groups take them
  * in this order. EK_COLOR_FAILED is kept for failed runs where groups have no colour. */
-#define EK_COLOR_OK     "#0072B2"
-#define EK_COLOR_FAILED "#D55E00"
+#define EK_RGB_OK       "0072B2"
+#define EK_RGB_FAILED   "D55E00"
+#define EK_COLOR_OK     "#" EK_RGB_OK
+#define EK_COLOR_FAILED "#" EK_RGB_FAILED
 extern const char *const ek__figure_colors[];
 enum { EK_FIGURE_COLORS = 4 };
 
@@ -90,6 +92,24 @@ ek_status ek__figure_gradient_norms(const ek_figure_data *data, ek_figure_draft 
 
 /* Starts a script: encoding, separators, terminal of this size, output, axes, grid. */
 void ek__gp_begin(ek_figure_draft *draft, int width, int height);
+/* The range of an axis ('x' or 'y') with ticks at round numbers, about `ticks` of them at most. */
+void ek__gp_axis(ek_buf *gp, char axis, double low, double high, int ticks);
+/* Where the plot begins and ends, in px from the top of a canvas of that height. */
+void ek__gp_rows(ek_buf *gp, double top, double bottom, double height);
+/* One entry of a legend: a mark of this colour and what it stands for. */
+typedef struct {
+    const char *title, *color;
+    int point;   /* gnuplot's point type, 0: none */
+    double line; /* width, 0: none */
+    int dash;    /* gnuplot's dash type */
+} ek_legend_entry;
+enum { EK_POINT_OK = 7, EK_POINT_FAILED = 11 }; /* filled circle, filled triangle */
+/* A legend along the top of a canvas, in as many rows of EK_LEGEND_ROW px as it takes; labels and
+ * arrows from number 101 on. Returns the rows. Without gp only counts them. */
+enum { EK_LEGEND_ROW = 24, EK_LEGEND_FIRST = 101 };
+int ek__gp_legend(ek_buf *gp, const ek_legend_entry *entries, size_t count, double height);
+/* Takes it away, for the next plots of a multiplot. */
+void ek__gp_legend_end(ek_buf *gp, size_t count);
 /* text as a single-quoted string; what is not a printable character becomes a space. */
 void ek__gp_string(ek_buf *gp, const char *text);
 /* Text on one line: valid UTF-8, no control characters, no tab. most_columns 0: whole. */

@@ -7,7 +7,7 @@
 #include "report/figure_draft.h"
 #include "stats/summary.h"
 
-enum { MOST_POINTS = 200 };
+enum { MOST_POINTS = 200, TOP = 54, BOTTOM = 58 };
 
 typedef struct {
     double low, q1, median, q3, high; /* whiskers: the last run within 1.5 of the box's length */
@@ -87,7 +87,8 @@ static void put_box(const ek_figure_data *data, const ek_figure_run **runs, doub
     }
     qsort(scores, finite, sizeof *scores, compare);
     box b = box_of(scores, finite);
-    ek_buf_printf(gp, "%zu %.7g %.7g %.7g %.7g %.7g\n", row, b.low, b.q1, b.median, b.q3, b.high);
+    ek_buf_printf(gp, "%zu\t%.7g\t%.7g\t%.7g\t%.7g\t%.7g\n", row, b.low, b.q1, b.median, b.q3,
+                  b.high);
 }
 
 /* Fills the data and the boxes of the script; *sampled when some points are not drawn. */
@@ -102,8 +103,7 @@ static ek_status put_groups(const ek_figure_data *data, ek_figure_draft *draft, 
         return ek_error_set(err, EK_E_MEMORY, "no memory for the figure of scores");
     }
     ek_buf_puts(&draft->tsv, "score\ty\tfailed\tdrawn\tseed\trun\toutcome\tgroup\n");
-    ek_buf_puts(&draft->gp, "set datafile separator whitespace\n"
-                            "# row, lower whisker, quartile, median, quartile, upper whisker\n"
+    ek_buf_puts(&draft->gp, "# row, lower whisker, quartile, median, quartile, upper whisker\n"
                             "$boxes << END\n");
     for (size_t g = 0; g < data->table->count; g++) {
         size_t n = 0;
@@ -152,7 +152,7 @@ static void put_rows(const ek_figure_data *data, ek_buf *gp)
         ek_buf_printf(gp, " %zu", g);
     }
     ek_buf_printf(gp, ")\nset lmargin %zu\nset rmargin 8\n", widest + 2);
-    ek_buf_puts(gp, "set label 'failed' at graph 1.0, screen 0.965 right offset 7, 0 noenhanced\n");
+    ek_buf_puts(gp, "set label 'failed' at graph 1.0, graph 1.0 right offset 7, 0.5\n");
     for (size_t g = 0; g < data->table->count; g++) {
         const ek_summary *s = &data->table->rows[g].summary;
         ek_buf_printf(gp, "set label '%zu/%zu' at graph 1.0, first %zu right offset 7, 0\n",
@@ -160,54 +160,57 @@ static void put_rows(const ek_figure_data *data, ek_buf *gp)
     }
 }
 
-static void put_plot(const ek_figure_data *data, ek_buf *gp)
+static void put_plot(const ek_figure_data *data, ek_buf *gp, int height)
 {
     double low, high, baseline = data->scale * data->table->facts.baseline;
     range_of(data, &low, &high);
-    ek_buf_puts(gp, "set border 1\nset key outside top left horizontal Left reverse width 1\n"
-                    "set xlabel noenhanced ");
+    ek_buf_puts(gp, "set border 1\nset xlabel noenhanced ");
     ek_buf label = {0};
     ek__figure_score_label(data, &label);
     ek__gp_string(gp, ek_buf_text(&label));
     ek_buf_deinit(&label);
-    ek_buf_printf(gp, "\nset xrange [%.7g:%.7g]\nset yrange [%zu.5:-0.5]\nset grid x\n", low, high,
+    ek_buf_printf(gp, " offset 0, 0.4\nset yrange [%zu.5:-0.5]\nset grid x\n",
                   data->table->count - 1);
+    ek__gp_axis(gp, 'x', low, high, 6);
     if (isfinite(baseline)) {
         ek_buf_printf(gp,
                       "set arrow from first %.7g, graph 0 to first %.7g, graph 1 nohead lw 1.5 "
                       "dt 2 lc rgb 'black'\n",
                       baseline, baseline);
     }
-    ek_buf_puts(gp,
-                "plot $boxes using 4:($1-0.16):3:5:($1-0.30):($1-0.02) with boxxyerror fs solid "
-                "0.12 border lc rgb '#808080' notitle, \\\n"
-                "    '' using 2:($1-0.16):($3-$2):(0) with vectors nohead lw 1.5 lc rgb '#808080' "
-                "notitle, \\\n"
-                "    '' using 5:($1-0.16):($6-$5):(0) with vectors nohead lw 1.5 lc rgb '#808080' "
-                "notitle, \\\n"
-                "    '' using 4:($1-0.30):(0):(0.28) with vectors nohead lw 3 lc rgb 'black' "
-                "notitle, \\\n"
-                "    'scores.tsv' skip 1 using ($4 == 1 && $3 == 0 ? $1 : NaN):2 with points pt 6 "
-                "ps 0.6 lw 1.5 lc rgb '" EK_COLOR_OK "' title 'successful run', \\\n"
-                "    '' skip 1 using ($4 == 1 && $3 == 1 ? $1 : NaN):2 with points pt 2 ps 0.7 "
-                "lw 1.5 lc rgb '" EK_COLOR_FAILED "' title 'failed run'");
-    if (isfinite(baseline)) {
-        ek_buf_puts(gp, ", \\\n    NaN with lines lw 1.5 dt 2 lc rgb 'black' title 'baseline'");
-    }
-    ek_buf_puts(gp, "\n");
+    const ek_legend_entry legend[] = {
+        {.title = "successful run", .color = EK_COLOR_OK, .point = EK_POINT_OK},
+        {.title = "failed run", .color = EK_COLOR_FAILED, .point = EK_POINT_FAILED},
+        {.title = "most frequent label", .color = "black", .line = 1.5, .dash = 2},
+    };
+    ek__gp_legend(gp, legend, isfinite(baseline) ? 3 : 2, height);
+    ek_buf_puts(gp, "plot $boxes using 4:($1-0.16):3:5:($1-0.30):($1-0.02) with boxxyerror lc rgb "
+                    "'#808080' fs transparent solid 0.2 border lc rgb '#808080', \\\n"
+                    "    '' using 2:($1-0.16):($3-$2):(0) with vectors nohead lw 1.5 lc rgb "
+                    "'#808080', \\\n"
+                    "    '' using 5:($1-0.16):($6-$5):(0) with vectors nohead lw 1.5 lc rgb "
+                    "'#808080', \\\n"
+                    "    '' using 4:($1-0.30):(0):(0.28) with vectors nohead lw 3 lc rgb 'black', "
+                    "\\\n"
+                    "    'scores.tsv' skip 1 using ($4 == 1 && $3 == 0 ? $1 : NaN):2 with points ");
+    ek_buf_printf(gp,
+                  "pt %d ps 0.55 lc rgb '#30" EK_RGB_OK "', \\\n"
+                  "    '' skip 1 using ($4 == 1 && $3 == 1 ? $1 : NaN):2 with points pt %d ps 0.6 "
+                  "lc rgb '" EK_COLOR_FAILED "'\n",
+                  EK_POINT_OK, EK_POINT_FAILED);
 }
 
 static void put_words(const ek_figure_data *data, ek_figure_draft *draft, bool sampled)
 {
     const ek_study_facts *facts = &data->table->facts;
     ek_buf_puts(&draft->title, "Final scores of all runs");
-    ek_buf_printf(
-        &draft->caption,
-        "One point a run (n = %zu), one row a group: final %s on the %s split%s, %s "
-        "checkpoint. Circles learned, crosses failed. Box: median and quartiles; whiskers: "
-        "the last run within 1.5 times the length of the box.",
-        data->run_count, facts->reported, facts->split, *data->unit ? " in percent" : "",
-        data->table->checkpoint);
+    ek_buf_printf(&draft->caption,
+                  "One point a run (n = %zu), one row a group: final %s on the %s split%s, %s "
+                  "checkpoint. Circles: successful runs; triangles: failed runs. Box: median and "
+                  "quartiles; whiskers: "
+                  "the last run within 1.5 times the length of the box.",
+                  data->run_count, facts->reported, facts->split, *data->unit ? " in percent" : "",
+                  data->table->checkpoint);
     if (isfinite(facts->baseline)) {
         ek_buf_puts(&draft->caption,
                     " Dashed: the score of always answering the most frequent label.");
@@ -238,11 +241,12 @@ ek_status ek__figure_scores(const ek_figure_data *data, ek_figure_draft *draft, 
     }
     size_t rows = data->table->count;
     bool sampled = false;
-    ek__gp_begin(draft, EK_FIGURE_WIDTH, (int)(110 + (rows < 12 ? 64 : 44) * rows));
+    int row_height = rows < 12 ? 60 : 44, bottom = TOP + (int)rows * row_height;
+    ek__gp_begin(draft, EK_FIGURE_WIDTH, bottom + BOTTOM);
     EK_TRY(put_groups(data, draft, &sampled, err));
-    ek_buf_puts(&draft->gp, "set datafile separator tab\n");
+    ek__gp_rows(&draft->gp, TOP, bottom, bottom + BOTTOM);
     put_rows(data, &draft->gp);
-    put_plot(data, &draft->gp);
+    put_plot(data, &draft->gp, bottom + BOTTOM);
     put_words(data, draft, sampled);
     draft->drawn = true;
     return EK_OK;

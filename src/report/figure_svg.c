@@ -154,18 +154,28 @@ static void put_escaped(ek_buf *out, span s, bool keep_entities)
     }
 }
 
+/* The value is "rgb(n,n,n)" or its like, spaces aside, or the colour's name. */
+static bool is_color(span value, const char *name, const char *rgb, const char *hex)
+{
+    char text[32];
+    size_t length = 0;
+    for (size_t i = 0; i < value.length && length + 1 < sizeof text; i++) {
+        if (!is_space(value.text[i])) {
+            text[length++] = value.text[i];
+        }
+    }
+    text[length] = '\0';
+    return strcasecmp(text, name) == 0 || strcasecmp(text, rgb) == 0 || strcasecmp(text, hex) == 0;
+}
+
 static bool is_black(span value)
 {
-    static const char *const names[] = {"black", "rgb(0,0,0)", "rgb(0, 0, 0)",
-                                        "#000",  "#000000",    NULL};
-    return is_one_of(value, names);
+    return is_color(value, "black", "rgb(0,0,0)", "#000000");
 }
 
 static bool is_white(span value)
 {
-    static const char *const names[] = {"white", "rgb(255,255,255)", "rgb(255, 255, 255)",
-                                        "#fff",  "#ffffff",          NULL};
-    return is_one_of(value, names);
+    return is_color(value, "white", "rgb(255,255,255)", "#ffffff");
 }
 
 /* "#name" into "#id-name"; false for every other reference. */

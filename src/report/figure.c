@@ -19,6 +19,9 @@ static const struct {
     {"scores", ek__figure_scores},
     {"loss_curves", ek__figure_loss_curves},
     {"score_curves", ek__figure_score_curves},
+    {"gradient_norms", ek__figure_gradient_norms},
+    {"score_over_epochs", ek__figure_score_over_epochs},
+    {"loss_against_score", ek__figure_loss_against_score},
 };
 
 enum {

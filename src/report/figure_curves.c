@@ -6,6 +6,9 @@
 #include "base/mem.h"
 #include "report/figure_draft.h"
 
+/* Holds the place of a set of lines that has none. */
+#define EMPTY_INDEX "0\tNaN\n\n\n"
+
 typedef struct {
     double x, value;
 } point;
@@ -119,7 +122,7 @@ static ek_status put_mean(const curves *c, ek_buf *tsv, size_t group, bool faile
     for (size_t i = 0; i < mean.count; i++) {
         put_row(c, tsv, mean.points[i], "mean", NULL, failed, c->data->table->rows[group].group);
     }
-    ek_buf_puts(tsv, mean.count ? "\n\n" : "0\tNaN\n\n\n"); /* an index of its own, even if empty */
+    ek_buf_puts(tsv, mean.count ? "\n\n" : EMPTY_INDEX); /* an index of its own, even if empty */
     ek_free(mean.points);
     return EK_OK;
 }
@@ -216,9 +219,7 @@ static void put_panel(const curves *c, ek_figure_draft *draft, size_t panel, siz
     ek_buf *gp = &draft->gp;
     double top = TOP + TITLE + (double)panel * (PANEL + TITLE + BETWEEN);
     ek__gp_rows(gp, top, top + PANEL, height_of(panels));
-    ek_buf_puts(gp, "set label 1 noenhanced ");
-    ek__gp_string(gp, c->data->labels[group]);
-    ek_buf_puts(gp, " at graph 0, graph 1 left offset 0, 0.6\n");
+    ek__gp_panel_name(gp, c->data->labels[group]);
     ek__gp_axis(gp, 'x', 0, last_x(c, group), 6);
     if (panel + 1 == panels) {
         ek_buf_puts(gp, "set xlabel 'training step' offset 0, 0.4\n");
@@ -248,7 +249,7 @@ static ek_status put_data(const curves *c, ek_buf *tsv, const size_t *groups, si
                   c->score ? "score" : "train_loss");
     for (size_t i = 0; i < count; i++) {
         for (int failed = 0; failed < 2; failed++) {
-            ek_buf_puts(tsv, put_lines(c, tsv, groups[i], failed) ? "\n" : "0\tNaN\n\n\n");
+            ek_buf_puts(tsv, put_lines(c, tsv, groups[i], failed) ? "\n" : EMPTY_INDEX);
             EK_TRY(put_mean(c, tsv, groups[i], failed, err));
         }
     }
@@ -376,4 +377,122 @@ ek_status ek__figure_loss_curves(const ek_figure_data *data, ek_figure_draft *dr
 ek_status ek__figure_score_curves(const ek_figure_data *data, ek_figure_draft *draft, ek_error *err)
 {
     return make(&(curves){.data = data, .score = true}, draft, err);
+}
+
+/* ---- successful runs over epochs ------------------------------------------------------------- */
+
+/* Groups with successful runs, as many as there are colours. */
+static size_t choose_colored(const curves *c, size_t chosen[EK_FIGURE_COLORS])
+{
+    size_t count = 0;
+    for (size_t g = 0; g < c->data->table->count && count < EK_FIGURE_COLORS; g++) {
+        if (has_series(c, g) && ek__figure_count(c->data, g, false) > 0) {
+            chosen[count++] = g;
+        }
+    }
+    return count;
+}
+
+/* Epochs are known of every run of these groups. */
+static bool know_epochs(const ek_figure_data *data, const size_t *groups, size_t count)
+{
+    for (size_t i = 0; i < data->run_count; i++) {
+        const ek_figure_run *run = &data->runs[i];
+        for (size_t k = 0; k < count; k++) {
+            if (run->group == groups[k] && !(run->epochs > 0 && run->row->total_steps > 0)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void put_epoch_plot(const curves *c, ek_figure_draft *draft, const size_t *groups,
+                           size_t count)
+{
+    ek_buf *gp = &draft->gp;
+    ek_legend_entry legend[EK_FIGURE_COLORS + 1];
+    double last = 0;
+    for (size_t i = 0; i < count; i++) {
+        legend[i] = (ek_legend_entry){.title = c->data->labels[groups[i]],
+                                      .color = ek__figure_colors[i],
+                                      .point = ek__figure_points[i],
+                                      .line = 3,
+                                      .dash = 1};
+        last = fmax(last, last_x(c, groups[i]));
+    }
+    size_t entries = count;
+    if (isfinite(c->data->table->facts.baseline)) {
+        legend[entries++] = (ek_legend_entry){
+            .title = "most frequent label", .color = "black", .line = 1.5, .dash = 2};
+    }
+    double top = 14 + EK_LEGEND_ROW * ek__gp_legend(NULL, legend, entries, 1);
+    double height = top + 260 + BOTTOM;
+    ek__gp_begin(draft, EK_FIGURE_WIDTH, (int)height);
+    put_axes(c, gp);
+    ek__gp_rows(gp, top, top + 260, height);
+    ek__gp_legend(gp, legend, entries, height);
+    ek__gp_axis(gp, 'x', 0, last, 8);
+    ek_buf_printf(gp, "set xlabel '%s' offset 0, 0.4\nplot ",
+                  c->epochs ? "epochs trained" : "training step");
+    for (size_t i = 0; i < count; i++) {
+        ek_buf_printf(gp,
+                      "%s'%s.tsv' skip 1 index %zu using 1:2 with lines lw 1 lc rgb '#60%s', "
+                      "\\\n    '' skip 1 index %zu using 1:2 with linespoints lw 3 pt %d ps 0.8 "
+                      "pointinterval %zu lc rgb '%s'",
+                      i ? ", \\\n    " : "", draft->id, 2 * i, ek__figure_colors[i] + 1, 2 * i + 1,
+                      ek__figure_points[i], marker_every(c, groups[i]), ek__figure_colors[i]);
+    }
+    ek_buf_puts(gp, "\n");
+}
+
+static void put_epoch_words(const curves *c, ek_figure_draft *draft, const size_t *groups,
+                            size_t count)
+{
+    const ek_study_facts *facts = &c->data->table->facts;
+    ek_buf_printf(&draft->title, "Score of the successful runs over %s",
+                  c->epochs ? "epochs" : "training steps");
+    ek_buf_printf(&draft->caption,
+                  "%s on the %s split%s of the runs that did not fail, against %s. Thin lines: the "
+                  "first runs of a group, at most %d; thick lines with points: the mean of all "
+                  "successful runs of the group.",
+                  facts->reported, facts->split, *c->data->unit ? ", in percent," : "",
+                  c->epochs ? "passes over the training data" : "the training step",
+                  EK_FIGURE_LINES);
+    put_thinning(c, &draft->caption);
+    ek_buf_printf(&draft->alt, "%s over %s.", facts->reported, c->epochs ? "epochs" : "steps");
+    ek_buf_puts(&draft->caption, " Successful runs:");
+    for (size_t i = 0; i < count; i++) {
+        size_t n = ek__figure_count(c->data, groups[i], false);
+        ek_buf_printf(&draft->caption, "%s %s %zu", i ? "," : "", c->data->labels[groups[i]], n);
+        ek_buf_printf(&draft->alt, " %s: %zu successful runs.", c->data->labels[groups[i]], n);
+    }
+    ek_buf_putc(&draft->caption, '.');
+    if (count < c->data->table->count) {
+        ek_buf_printf(&draft->caption, " %zu of %zu groups are drawn.", count,
+                      c->data->table->count);
+    }
+    ek__figure_failed_note(c->data, &draft->caption);
+}
+
+ek_status ek__figure_score_over_epochs(const ek_figure_data *data, ek_figure_draft *draft,
+                                       ek_error *err)
+{
+    curves c = {.data = data, .score = true};
+    size_t groups[EK_FIGURE_COLORS];
+    size_t count = choose_colored(&c, groups);
+    if (count == 0) {
+        return EK_OK;
+    }
+    c.epochs = know_epochs(data, groups, count);
+    ek_buf_printf(&draft->tsv, "%s\tscore\tfailed\tline\tseed\trun\tgroup\n",
+                  c.epochs ? "epoch" : "step");
+    for (size_t i = 0; i < count; i++) {
+        ek_buf_puts(&draft->tsv, put_lines(&c, &draft->tsv, groups[i], false) ? "\n" : EMPTY_INDEX);
+        EK_TRY(put_mean(&c, &draft->tsv, groups[i], false, err));
+    }
+    put_epoch_plot(&c, draft, groups, count);
+    put_epoch_words(&c, draft, groups, count);
+    draft->drawn = true;
+    return EK_OK;
 }

@@ -9,6 +9,8 @@
 const char *const ek__figure_colors[EK_FIGURE_COLORS] = {EK_COLOR_OK, "#009E73", "#B5588F",
                                                          EK_COLOR_FAILED};
 
+const int ek__figure_points[EK_FIGURE_COLORS] = {7, 5, 9, 13};
+
 static ek_status no_memory(ek_error *err)
 {
     return ek_error_set(err, EK_E_MEMORY, "no memory for the figures");
@@ -179,7 +181,7 @@ void ek__gp_begin(ek_figure_draft *draft, int width, int height)
 /* Where an entry of the legend begins, in px; a row ends where the next would not fit. */
 static void place(const ek_legend_entry *entry, double *x, int *row)
 {
-    double width = 40 + 8.6 * (double)ek__figure_columns(entry->title) + 18;
+    double width = 40 + 8.0 * (double)ek__figure_columns(entry->title) + 18;
     if (*x > 0 && *x + width > EK_FIGURE_WIDTH) {
         *x = 0;
         ++*row;
@@ -226,6 +228,13 @@ void ek__gp_legend_end(ek_buf *gp, size_t count)
     for (size_t i = EK_LEGEND_FIRST; i < EK_LEGEND_FIRST + 2 * count; i++) {
         ek_buf_printf(gp, "unset label %zu\nunset arrow %zu\n", i, i);
     }
+}
+
+void ek__gp_panel_name(ek_buf *gp, const char *text)
+{
+    ek_buf_puts(gp, "set label 1 noenhanced ");
+    ek__gp_string(gp, text);
+    ek_buf_puts(gp, " at graph 0, graph 1 left offset 0, 0.6\n");
 }
 
 void ek__gp_rows(ek_buf *gp, double top, double bottom, double height)

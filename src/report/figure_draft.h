@@ -35,6 +35,7 @@ enum {
 #define EK_COLOR_OK     "#" EK_RGB_OK
 #define EK_COLOR_FAILED "#" EK_RGB_FAILED
 extern const char *const ek__figure_colors[];
+extern const int ek__figure_points[]; /* filled shapes that go with the colours */
 enum { EK_FIGURE_COLORS = 4 };
 
 /* A logged series, thinned to EK_FIGURE_POINTS by keeping every k-th value and the last. */
@@ -110,6 +111,8 @@ enum { EK_LEGEND_ROW = 24, EK_LEGEND_FIRST = 101 };
 int ek__gp_legend(ek_buf *gp, const ek_legend_entry *entries, size_t count, double height);
 /* Takes it away, for the next plots of a multiplot. */
 void ek__gp_legend_end(ek_buf *gp, size_t count);
+/* A name above the left end of a plot; hostile text is fine. */
+void ek__gp_panel_name(ek_buf *gp, const char *text);
 /* text as a single-quoted string; what is not a printable character becomes a space. */
 void ek__gp_string(ek_buf *gp, const char *text);
 /* Text on one line: valid UTF-8, no control characters, no tab. most_columns 0: whole. */

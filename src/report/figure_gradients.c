@@ -1,0 +1,400 @@
+/* Gradient norms layer by layer: one failed and one successful run. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "report/figure_draft.h"
+
+enum { LAYERS = 7, TITLE = 26, PANEL = 210, BETWEEN = 34, BOTTOM = 58 };
+
+/* The lines: embeddings, first, a third, two thirds and last encoder layer, pooler, classifier. */
+static const ek_legend_entry looks[LAYERS] = {
+    {.color = "#808080", .line = 2, .dash = 2},       {.color = EK_COLOR_OK, .line = 2, .dash = 1},
+    {.color = "#009E73", .line = 2, .dash = 4},       {.color = "#B5588F", .line = 2, .dash = 5},
+    {.color = EK_COLOR_FAILED, .line = 2, .dash = 1}, {.color = "black", .line = 2, .dash = 3},
+    {.color = "black", .line = 2, .dash = 1},
+};
+
+typedef struct {
+    const ek_figure_run *run;
+    int64_t *steps;
+    double *norms[LAYERS]; /* [count], NULL: the model has no such layer */
+    size_t count;
+} panel;
+
+typedef struct {
+    panel panels[2];
+    size_t count;
+    long chosen[5]; /* encoder layers of the lines 1 to 4, from 0; [0] unused */
+    long encoder_layers;
+} figure;
+
+static void panel_free(panel *p)
+{
+    ek_free(p->steps);
+    for (size_t i = 0; i < LAYERS; i++) {
+        ek_free(p->norms[i]);
+    }
+}
+
+/* ---- which runs ------------------------------------------------------------------------------ */
+
+static int by_score(const void *a, const void *b)
+{
+    const ek_figure_run *x = *(const ek_figure_run *const *)a,
+                        *y = *(const ek_figure_run *const *)b;
+    int order = (x->row->score > y->row->score) - (x->row->score < y->row->score);
+    return order ? order : (x->row->id > y->row->id) - (x->row->id < y->row->id);
+}
+
+/* The run in the middle of the order of scores, of those with logged gradients; group NULL: of any.
+ */
+static const ek_figure_run *median_run(const ek_figure_data *data, const bool *logged, bool failed,
+                                       const size_t *group, const ek_figure_run **scratch)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < data->run_count; i++) {
+        const ek_figure_run *run = &data->runs[i];
+        if (run->failed == failed && logged[run->group] && (!group || run->group == *group)) {
+            scratch[n++] = run;
+        }
+    }
+    if (n == 0) {
+        return NULL;
+    }
+    qsort(scratch, n, sizeof *scratch, by_score);
+    return scratch[(n - 1) / 2];
+}
+
+/* A failed run and a successful one, of the same group where there is one. */
+static void choose_runs(const ek_figure_data *data, const bool *logged, figure *f,
+                        const ek_figure_run **scratch)
+{
+    const ek_figure_run *failed = median_run(data, logged, true, NULL, scratch), *ok = NULL;
+    if (failed) {
+        ok = median_run(data, logged, false, &failed->group, scratch);
+        f->panels[f->count++].run = failed;
+    }
+    ok = ok ? ok : median_run(data, logged, false, NULL, scratch);
+    if (ok) {
+        f->panels[f->count++].run = ok;
+    }
+}
+
+static ek_status find_runs(const ek_figure_data *data, figure *f, ek_error *err)
+{
+    bool *logged = ek_calloc(data->table->count, sizeof *logged);
+    const ek_figure_run **scratch = ek_calloc(data->run_count, sizeof *scratch);
+    ek_status status =
+        logged && scratch ? EK_OK
+                          : ek_error_set(err, EK_E_MEMORY, "no memory for the figure of gradients");
+    for (size_t g = 0; status == EK_OK && g < data->table->count; g++) {
+        ek_buf value = {0};
+        status = ek_store_group_value(data->store, data->table->rows[g].group, "log_gradients",
+                                      &value, err);
+        logged[g] = strcmp(ek_buf_text(&value), "true") == 0;
+        ek_buf_deinit(&value);
+    }
+    if (status == EK_OK) {
+        choose_runs(data, logged, f, scratch);
+    }
+    ek_free(logged);
+    ek_free(scratch);
+    return status;
+}
+
+/* ---- norms ----------------------------------------------------------------------------------- */
+
+static const char prefix[] = "grad_norm/";
+
+/* The number of the encoder layer that a parameter belongs to, -1 for others. */
+static long encoder_layer(const char *name)
+{
+    const char *at = strstr(name, "encoder.layer.");
+    return at ? strtol(at + strlen("encoder.layer."), NULL, 10) : -1;
+}
+
+/* Which line a parameter belongs to, -1 for none. */
+static int line_of(const figure *f, const char *name)
+{
+    long layer = encoder_layer(name);
+    if (layer >= 0) {
+        for (int i = 1; i <= 4; i++) {
+            if (f->chosen[i] == layer) {
+                return i;
+            }
+        }
+        return -1;
+    }
+    return strstr(name, "embeddings.")   ? 0
+           : strstr(name, "pooler.")     ? 5
+           : strstr(name, "classifier.") ? 6
+                                         : -1;
+}
+
+static void choose_layers(figure *f, char **names, size_t count)
+{
+    long layers = 0;
+    for (size_t i = 0; i < count; i++) {
+        long layer =
+            strncmp(names[i], prefix, sizeof prefix - 1) == 0 ? encoder_layer(names[i]) : -1;
+        layers = layer + 1 > layers ? layer + 1 : layers;
+    }
+    const long wanted[4] = {0, (layers + 1) / 3 - 1, (2 * layers + 1) / 3 - 1, layers - 1};
+    for (int i = 1; i <= 4; i++) {
+        bool again = wanted[i - 1] < 0;
+        for (int k = 1; k < i; k++) {
+            again = again || f->chosen[k] == wanted[i - 1];
+        }
+        f->chosen[i] = again ? -2 : wanted[i - 1];
+    }
+    f->encoder_layers = layers;
+}
+
+/* Adds the squares of one parameter's norms; the first series sets the steps. */
+static ek_status add_parameter(const ek_figure_data *data, panel *p, int line, const char *name,
+                               ek_error *err)
+{
+    int64_t *steps;
+    double *values;
+    size_t count;
+    EK_TRY(ek_store_series(data->store, p->run->row->id, name, &steps, &values, &count, err));
+    ek_status status = EK_OK;
+    if (!p->steps) {
+        p->steps = steps;
+        p->count = count;
+        steps = NULL;
+    }
+    if (!p->norms[line]) {
+        p->norms[line] = ek_calloc(p->count, sizeof *p->norms[line]);
+    }
+    if (!p->norms[line]) {
+        status = ek_error_set(err, EK_E_MEMORY, "no memory for the figure of gradients");
+    }
+    for (size_t i = 0; status == EK_OK && i < p->count; i++) {
+        bool same = i < count && (!steps || steps[i] == p->steps[i]);
+        p->norms[line][i] += same ? values[i] * values[i] : (double)NAN;
+    }
+    ek_free(steps);
+    ek_free(values);
+    return status;
+}
+
+static ek_status load_panel(const ek_figure_data *data, figure *f, panel *p, ek_error *err)
+{
+    char **names;
+    size_t count;
+    EK_TRY(ek_store_metric_names(data->store, p->run->row->id, &names, &count, err));
+    ek_status status = EK_OK;
+    choose_layers(f, names, count);
+    for (size_t i = 0; i < count; i++) {
+        int line = strncmp(names[i], prefix, sizeof prefix - 1) == 0 ? line_of(f, names[i]) : -1;
+        if (status == EK_OK && line >= 0) {
+            status = add_parameter(data, p, line, names[i], err);
+        }
+        ek_free(names[i]);
+    }
+    ek_free(names);
+    for (size_t line = 0; line < LAYERS; line++) {
+        for (size_t i = 0; p->norms[line] && i < p->count; i++) {
+            p->norms[line][i] = sqrt(p->norms[line][i]);
+        }
+    }
+    return status;
+}
+
+/* ---- the figure ------------------------------------------------------------------------------ */
+
+static void layer_name(const figure *f, size_t line, char out[32])
+{
+    static const char *const fixed[LAYERS] = {"embeddings", "", "", "", "", "pooler", "classifier"};
+    if (line >= 1 && line <= 4) {
+        snprintf(out, 32, "layer %ld of %ld", f->chosen[line] + 1, f->encoder_layers);
+    } else {
+        snprintf(out, 32, "%s", fixed[line]);
+    }
+}
+
+/* An index of the file for every line of every panel, empty ones too. Every so many-th value, the
+ * last among them. */
+static void put_line(const figure *f, const panel *p, size_t line, ek_buf *tsv)
+{
+    char name[32];
+    layer_name(f, line, name);
+    size_t stride = (p->count + EK_FIGURE_POINTS - 1) / EK_FIGURE_POINTS;
+    for (size_t i = 0; p->norms[line] && i < p->count; i++) {
+        if ((p->count - 1 - i) % stride != 0) {
+            continue;
+        }
+        double norm = p->norms[line][i];
+        ek_buf_printf(tsv, "%lld\t", (long long)p->steps[i]);
+        ek__figure_number(tsv, norm > 0 ? norm : (double)NAN);
+        ek_buf_printf(tsv, "\t%d\t%s\t%u\t%lld\t", p->run->failed, name, p->run->row->seed,
+                      (long long)p->run->row->id);
+        ek__figure_line(tsv, p->run->row->group, 0);
+        ek_buf_putc(tsv, '\n');
+    }
+    ek_buf_puts(tsv, p->norms[line] && p->count > 0 ? "\n\n" : "1\tNaN\n\n\n");
+}
+
+static void range_of(const figure *f, double *low, double *high, double *last)
+{
+    *low = *high = (double)NAN;
+    *last = 0;
+    for (size_t p = 0; p < f->count; p++) {
+        for (size_t line = 0; line < LAYERS; line++) {
+            const double *norms = f->panels[p].norms[line];
+            for (size_t i = 0; norms && i < f->panels[p].count; i++) {
+                if (isfinite(norms[i]) && norms[i] > 0) {
+                    *low = !(*low <= norms[i]) ? norms[i] : *low;
+                    *high = !(*high >= norms[i]) ? norms[i] : *high;
+                }
+            }
+        }
+        if (f->panels[p].count > 0) {
+            *last = fmax(*last, (double)f->panels[p].steps[f->panels[p].count - 1]);
+        }
+    }
+}
+
+static size_t make_legend(const figure *f, ek_legend_entry *legend, char names[LAYERS][32])
+{
+    size_t entries = 0;
+    for (size_t line = 0; line < LAYERS; line++) {
+        if (f->panels[0].norms[line] || f->panels[1].norms[line]) {
+            layer_name(f, line, names[line]);
+            legend[entries] = looks[line];
+            legend[entries++].title = names[line];
+        }
+    }
+    return entries;
+}
+
+static void put_panel(const ek_figure_data *data, const figure *f, size_t at,
+                      ek_figure_draft *draft)
+{
+    const panel *p = &f->panels[at];
+    ek_buf name = {0};
+    ek_buf_printf(&name, "%s run: %s, seed %u", p->run->failed ? "failed" : "successful",
+                  data->labels[p->run->group], p->run->row->seed);
+    ek__gp_panel_name(&draft->gp, ek_buf_text(&name));
+    ek_buf_deinit(&name);
+    ek_buf_puts(&draft->gp, "plot ");
+    for (size_t line = 0; line < LAYERS; line++) {
+        ek_buf_printf(&draft->gp,
+                      "%s'%s.tsv' skip 1 index %zu using 1:2 with lines lw %g dt %d lc rgb '%s'",
+                      line ? ", \\\n    " : "", draft->id, at * LAYERS + line, looks[line].line,
+                      looks[line].dash, looks[line].color);
+    }
+    ek_buf_puts(&draft->gp, "\n");
+}
+
+static void put_plot(const ek_figure_data *data, const figure *f, ek_figure_draft *draft)
+{
+    ek_legend_entry legend[LAYERS];
+    char names[LAYERS][32];
+    double low, high, last;
+    size_t entries = make_legend(f, legend, names);
+    double top = 14 + EK_LEGEND_ROW * ek__gp_legend(NULL, legend, entries, 1);
+    double height =
+        top + (double)f->count * (TITLE + PANEL) + BOTTOM + (f->count > 1 ? BETWEEN : 0);
+    ek__gp_begin(draft, EK_FIGURE_WIDTH, (int)height);
+    range_of(f, &low, &high, &last);
+    ek_buf *gp = &draft->gp;
+    ek_buf_puts(gp, "set ylabel 'gradient norm (L2)' offset 0, 0\nset lmargin 10\nset rmargin 3\n"
+                    "set logscale y\nset mytics 1\n");
+    if (low < high) {
+        int decades = (int)ceil(log10(high)) - (int)floor(log10(low));
+        ek_buf_printf(gp, "set yrange [1e%d:1e%d]\nset ytics 1e%d\n", (int)floor(log10(low)),
+                      (int)ceil(log10(high)), decades / 6 + 1);
+    }
+    ek__gp_axis(gp, 'x', 0, last, 6);
+    ek__gp_legend(gp, legend, entries, height);
+    ek_buf_puts(gp, "set multiplot\n");
+    for (size_t i = 0; i < f->count; i++) {
+        double start = top + TITLE + (double)i * (TITLE + PANEL + BETWEEN);
+        ek__gp_rows(gp, start, start + PANEL, height);
+        if (i + 1 == f->count) {
+            ek_buf_puts(gp, "set xlabel 'training step' offset 0, 0.4\n");
+        }
+        put_panel(data, f, i, draft);
+        ek__gp_legend_end(gp, entries);
+    }
+    ek_buf_puts(gp, "unset multiplot\n");
+}
+
+static void put_words(const ek_figure_data *data, const figure *f, ek_figure_draft *draft)
+{
+    bool two = f->count == 2, thinned = false;
+    ek_buf_printf(&draft->title, "Gradient norms by layer%s",
+                  two ? ": a failed run against a successful one" : "");
+    ek_buf_puts(
+        &draft->caption,
+        "L2 norm of the gradient of all parameters of a layer, before clipping, at the "
+        "logged steps; logarithmic axis. Drawn are, of the runs with logged gradients, the ");
+    for (size_t i = 0; i < f->count; i++) {
+        const ek_figure_run *run = f->panels[i].run;
+        ek_buf_printf(&draft->caption,
+                      "%s%s run with the median score (%s, seed %u, run %lld, %.1f%s)",
+                      i ? " and the " : "", run->failed ? "failed" : "successful",
+                      data->labels[run->group], run->row->seed, (long long)run->row->id,
+                      data->scale * run->row->score, *data->unit ? " %" : "");
+        thinned = thinned || f->panels[i].count > EK_FIGURE_POINTS;
+    }
+    ek_buf_puts(&draft->caption,
+                two ? "." : ": one panel only, since no other outcome was logged.");
+    ek_buf_puts(&draft->caption, " Gradients that vanish from the last layer down to the "
+                                 "embeddings are the mark of failed fine-tuning.");
+    if (thinned) {
+        ek_buf_printf(&draft->caption,
+                      " Of series longer than %d values every so many-th and the last are drawn.",
+                      EK_FIGURE_POINTS);
+    }
+    ek__figure_failed_note(data, &draft->caption);
+    ek_buf_puts(&draft->alt, "Gradient norms of layers against training step, logarithmic axis.");
+    for (size_t i = 0; i < f->count; i++) {
+        const ek_figure_run *run = f->panels[i].run;
+        const double *first = f->panels[i].norms[1];
+        if (first && f->panels[i].count > 0) {
+            ek_buf_printf(&draft->alt,
+                          " %s run of %s: the first layer's norm goes from %.2g to %.2g.",
+                          run->failed ? "Failed" : "Successful", data->labels[run->group], first[0],
+                          first[f->panels[i].count - 1]);
+        }
+    }
+}
+
+static ek_status make(const ek_figure_data *data, figure *f, ek_figure_draft *draft, ek_error *err)
+{
+    EK_TRY(find_runs(data, f, err));
+    bool any = false;
+    for (size_t i = 0; i < f->count; i++) {
+        EK_TRY(load_panel(data, f, &f->panels[i], err));
+        any = any || f->panels[i].count > 0;
+    }
+    if (!any) {
+        return EK_OK;
+    }
+    ek_buf_puts(&draft->tsv, "step\tnorm\tfailed\tlayer\tseed\trun\tgroup\n");
+    for (size_t i = 0; i < f->count; i++) {
+        for (size_t line = 0; line < LAYERS; line++) {
+            put_line(f, &f->panels[i], line, &draft->tsv);
+        }
+    }
+    put_plot(data, f, draft);
+    put_words(data, f, draft);
+    draft->drawn = true;
+    return EK_OK;
+}
+
+ek_status ek__figure_gradient_norms(const ek_figure_data *data, ek_figure_draft *draft,
+                                    ek_error *err)
+{
+    figure f = {.count = 0};
+    ek_status status = make(data, &f, draft, err);
+    panel_free(&f.panels[0]);
+    panel_free(&f.panels[1]);
+    return status;
+}

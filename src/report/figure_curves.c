@@ -127,6 +127,16 @@ static ek_status put_mean(const curves *c, ek_buf *tsv, size_t group, bool faile
     return EK_OK;
 }
 
+static bool any_failed(const ek_figure_data *data)
+{
+    for (size_t i = 0; i < data->run_count; i++) {
+        if (data->runs[i].failed) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool has_series(const curves *c, size_t group)
 {
     for (size_t i = 0; i < c->data->run_count; i++) {
@@ -144,8 +154,8 @@ static size_t choose_panels(const curves *c, size_t chosen[EK_FIGURE_PANELS])
     bool take[2] = {true, false};
     for (int pass = 0; pass < 2; pass++) {
         for (size_t g = 0; g < c->data->table->count && count < EK_FIGURE_PANELS; g++) {
-            bool any_failed = ek__figure_count(c->data, g, true) > 0;
-            if (has_series(c, g) && any_failed == take[pass]) {
+            bool group_failed = ek__figure_count(c->data, g, true) > 0;
+            if (has_series(c, g) && group_failed == take[pass]) {
                 chosen[count++] = g;
             }
         }
@@ -301,10 +311,10 @@ static void put_thinning(const curves *c, ek_buf *caption)
 static void put_words(const curves *c, ek_figure_draft *draft, const size_t *groups, size_t count)
 {
     const ek_study_facts *facts = &c->data->table->facts;
-    ek_buf_printf(&draft->title, "%s while training: failed against successful runs",
-                  c->score ? "Score" : "Loss");
+    ek_buf_printf(&draft->title, "%s while training%s", c->score ? "Score" : "Loss",
+                  any_failed(c->data) ? ": failed against successful runs" : "");
     if (c->score) {
-        ek_buf_printf(&draft->caption, "%s on the %s split%s against the training step.",
+        ek_buf_printf(&draft->caption, "Evaluated: %s on the %s split%s against the training step.",
                       facts->reported, facts->split, *c->data->unit ? ", in percent," : "");
     } else {
         ek_buf_puts(&draft->caption,
@@ -348,17 +358,23 @@ static ek_status make(const curves *c, ek_figure_draft *draft, ek_error *err)
     EK_TRY(put_data(c, &draft->tsv, groups, count, err));
     ek__gp_begin(draft, EK_FIGURE_WIDTH, height_of(count));
     put_axes(c, &draft->gp);
-    const ek_legend_entry legend[] = {
-        {.title = "successful", .color = EK_COLOR_OK, .point = EK_POINT_OK, .line = 3, .dash = 1},
-        {.title = "failed",
-         .color = EK_COLOR_FAILED,
-         .point = EK_POINT_FAILED,
-         .line = 3,
-         .dash = 1},
-        {.title = "most frequent label", .color = "black", .line = 1.5, .dash = 2},
-    };
-    bool baseline = c->score && isfinite(c->data->table->facts.baseline);
-    ek__gp_legend(&draft->gp, legend, baseline ? 3 : 2, height_of(count));
+    ek_legend_entry legend[3] = {
+        {.title = "successful", .color = EK_COLOR_OK, .point = EK_POINT_OK, .line = 3, .dash = 1}};
+    const ek_legend_entry failed = {.title = "failed",
+                                    .color = EK_COLOR_FAILED,
+                                    .point = EK_POINT_FAILED,
+                                    .line = 3,
+                                    .dash = 1};
+    const ek_legend_entry baseline = {
+        .title = "most frequent label", .color = "black", .line = 1.5, .dash = 2};
+    size_t entries = 1;
+    if (any_failed(c->data)) {
+        legend[entries++] = failed;
+    }
+    if (c->score && isfinite(c->data->table->facts.baseline)) {
+        legend[entries++] = baseline;
+    }
+    ek__gp_legend(&draft->gp, legend, entries, height_of(count));
     ek_buf_puts(&draft->gp, "set multiplot\n");
     for (size_t i = 0; i < count; i++) {
         put_panel(c, draft, i, count, groups[i]);
@@ -453,7 +469,8 @@ static void put_epoch_words(const curves *c, ek_figure_draft *draft, const size_
     ek_buf_printf(&draft->title, "Score of the successful runs over %s",
                   c->epochs ? "epochs" : "training steps");
     ek_buf_printf(&draft->caption,
-                  "%s on the %s split%s of the runs that did not fail, against %s. Thin lines: the "
+                  "Evaluated: %s on the %s split%s of the runs that did not fail, against %s. Thin "
+                  "lines: the "
                   "first runs of a group, at most %d; thick lines with points: the mean of all "
                   "successful runs of the group.",
                   facts->reported, facts->split, *c->data->unit ? ", in percent," : "",

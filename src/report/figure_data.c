@@ -178,6 +178,29 @@ void ek__gp_begin(ek_figure_draft *draft, int width, int height)
                     "unset key\n");
 }
 
+void ek__gp_log_ticks(ek_buf *gp, char axis, double low, double high)
+{
+    static const double full[] = {1, 1.5, 2, 3, 4, 5, 6, 8}, some[] = {1, 2, 3, 5}, few[] = {1, 3};
+    double decades = log10(high / low);
+    if (!(low > 0) || !(decades > 0) || decades > 4) {
+        return; /* gnuplot's own powers of ten */
+    }
+    const double *nice = decades < 0.7 ? full : decades < 1.6 ? some : few;
+    size_t count = decades < 0.7 ? 8 : decades < 1.6 ? 4 : 2;
+    const char *between = "";
+    ek_buf_printf(gp, "set %ctics (", axis);
+    for (double power = pow(10, floor(log10(low))); power <= high; power *= 10) {
+        for (size_t i = 0; i < count; i++) {
+            double tick = nice[i] * power;
+            if (tick >= low && tick <= high) {
+                ek_buf_printf(gp, "%s'%.3g' %.6g", between, tick, tick);
+                between = ", ";
+            }
+        }
+    }
+    ek_buf_puts(gp, ")\n");
+}
+
 /* Where an entry of the legend begins, in px; a row ends where the next would not fit. */
 static void place(const ek_legend_entry *entry, double *x, int *row)
 {

@@ -90,11 +90,19 @@ ek_status ek__figure_loss_against_score(const ek_figure_data *data, ek_figure_dr
                                         ek_error *err);
 ek_status ek__figure_gradient_norms(const ek_figure_data *data, ek_figure_draft *draft,
                                     ek_error *err);
+ek_status ek__figure_disagreement(const ek_figure_data *data, ek_figure_draft *draft,
+                                  ek_error *err);
+ek_status ek__figure_expected_best(const ek_figure_data *data, ek_figure_draft *draft,
+                                   ek_error *err);
+ek_status ek__figure_variance_by_source(const ek_figure_data *data, ek_figure_draft *draft,
+                                        ek_error *err);
 
 /* Starts a script: encoding, separators, terminal of this size, output, axes, grid. */
 void ek__gp_begin(ek_figure_draft *draft, int width, int height);
 /* The range of an axis ('x' or 'y') with ticks at round numbers, about `ticks` of them at most. */
 void ek__gp_axis(ek_buf *gp, char axis, double low, double high, int ticks);
+/* Ticks of a logarithmic axis: powers of ten, and numbers between them where there is room. */
+void ek__gp_log_ticks(ek_buf *gp, char axis, double low, double high);
 /* Where the plot begins and ends, in px from the top of a canvas of that height. */
 void ek__gp_rows(ek_buf *gp, double top, double bottom, double height);
 /* One entry of a legend: a mark of this colour and what it stands for. */

@@ -11,9 +11,9 @@ enum { LAYERS = 7, TITLE = 26, PANEL = 210, BETWEEN = 34, BOTTOM = 58 };
 
 /* The lines: embeddings, first, a third, two thirds and last encoder layer, pooler, classifier. */
 static const ek_legend_entry looks[LAYERS] = {
-    {.color = "#808080", .line = 2, .dash = 2},       {.color = EK_COLOR_OK, .line = 2, .dash = 1},
+    {.color = "black", .line = 2, .dash = 2},         {.color = EK_COLOR_OK, .line = 2, .dash = 1},
     {.color = "#009E73", .line = 2, .dash = 4},       {.color = "#B5588F", .line = 2, .dash = 5},
-    {.color = EK_COLOR_FAILED, .line = 2, .dash = 1}, {.color = "black", .line = 2, .dash = 3},
+    {.color = EK_COLOR_FAILED, .line = 2, .dash = 1}, {.color = "#808080", .line = 2, .dash = 3},
     {.color = "black", .line = 2, .dash = 1},
 };
 
@@ -345,8 +345,8 @@ static void put_words(const ek_figure_data *data, const figure *f, ek_figure_dra
     }
     ek_buf_puts(&draft->caption,
                 two ? "." : ": one panel only, since no other outcome was logged.");
-    ek_buf_puts(&draft->caption, " Gradients that vanish from the last layer down to the "
-                                 "embeddings are the mark of failed fine-tuning.");
+    ek_buf_puts(&draft->caption, " In failed runs Mosbach et al. (2021) saw gradients vanish "
+                                 "in all layers but the last ones.");
     if (thinned) {
         ek_buf_printf(&draft->caption,
                       " Of series longer than %d values every so many-th and the last are drawn.",

@@ -64,22 +64,7 @@ static void put_axes(const ek_figure_data *data, ek_buf *gp)
     double room = most > least ? 0.05 * (most - least) : 1;
     ek__gp_axis(gp, 'y', least - room, most + room, 7);
     ek_buf_printf(gp, "set logscale x\nset xrange [%.5g:%.5g]\n", low / 1.15, high * 1.15);
-    if (high / low < 20) { /* less than a decade or so: gnuplot would name one tick or none */
-        double step = pow(10, floor(log10(low)));
-        const double nice[] = {1, 1.5, 2, 3, 4, 5, 6, 8};
-        const char *between = "";
-        ek_buf_puts(gp, "set xtics (");
-        for (; step <= high * 1.15; step *= 10) {
-            for (size_t i = 0; i < sizeof nice / sizeof *nice; i++) {
-                bool crowded = high / low > 4 && (i == 1 || i == 4 || i == 6 || i == 7);
-                if (!crowded && nice[i] * step >= low / 1.15 && nice[i] * step <= high * 1.15) {
-                    ek_buf_printf(gp, "%s%.3g", between, nice[i] * step);
-                    between = ", ";
-                }
-            }
-        }
-        ek_buf_puts(gp, ")\n");
-    }
+    ek__gp_log_ticks(gp, 'x', low / 1.15, high * 1.15);
     ek_buf label = {0};
     ek__figure_score_label(data, &label);
     ek_buf_puts(gp, "set lmargin 9\nset rmargin 3\nset ylabel noenhanced ");
@@ -117,7 +102,7 @@ static void put_plot(const ek_figure_data *data, ek_figure_draft *draft)
             if (groups > 1) {
                 ek_buf_printf(&draft->gp, " && $3 == %zu", g);
             }
-            ek_buf_printf(&draft->gp, " ? $1 : NaN):2 with points pt %d ps 0.65 lc rgb '#30%s'",
+            ek_buf_printf(&draft->gp, " ? $1 : NaN):2 with points pt %d ps 0.65 lc rgb '#18%s'",
                           failed ? EK_POINT_FAILED : EK_POINT_OK, color + 1);
         }
     }

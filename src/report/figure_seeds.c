@@ -310,7 +310,7 @@ static void put_seed_ticks(const matrix *m, ek_buf *gp)
 static void put_scale(double most, double height, ek_buf *gp)
 {
     double left = MATRIX_LEFT + MATRIX_SIDE + 40;
-    ek_buf_printf(gp, "set label 2 'labelled differently' at screen %.4f, %.4f left\n",
+    ek_buf_printf(gp, "set label 2 'labels differ' at screen %.4f, %.4f left\n",
                   left / EK_FIGURE_WIDTH, 1 - (MATRIX_TOP + MATRIX_NAME + 8) / height);
     for (int i = 0; i < SHADES; i++) {
         double top = MATRIX_TOP + MATRIX_NAME + 24 + 22 * i, share = i / (double)(SHADES - 1);
@@ -364,15 +364,16 @@ static void put_matrix_plot(const ek_figure_data *data, const matrix *all, size_
             ek_buf_puts(gp, "set xlabel 'seed' offset 0, 0.4\n");
         }
         double size = all[i].n > 12 ? 0.5 : 0.8;
-        ek_buf_printf(
-            gp,
-            "plot '%s.tsv' skip 1 index %zu using 1:2:($1-0.46):($1+0.46):($2-0.46):"
-            "($2+0.46):(shade($3)) with boxxyerror fs solid noborder lc rgb variable, \\\n"
-            "    '' skip 1 index %zu using 1:($4 == 0 ? $2 : NaN) with points pt %d ps "
-            "%.1f lc rgb 'black', \\\n"
-            "    '' skip 1 index %zu using 1:($4 == 1 ? $2 : NaN) with points pt %d ps "
-            "%.1f lc rgb '" EK_COLOR_FAILED "'\n",
-            draft->id, 2 * i, 2 * i + 1, EK_POINT_OK, size, 2 * i + 1, EK_POINT_FAILED, size);
+        ek_buf_printf(gp,
+                      "plot '%s.tsv' skip 1 index %zu using 1:2:($1-0.46):($1+0.46):($2-0.46):"
+                      "($2+0.46):(shade($3)) with boxxyerror fs solid border lc rgb '#808080' lw "
+                      "0.5 lc rgb variable, \\\n"
+                      "    '' skip 1 index %zu using 1:($4 == 0 ? $2 : NaN) with points pt %d ps "
+                      "%.1f lc rgb 'black', \\\n"
+                      "    '' skip 1 index %zu using 1:($4 == 1 ? $2 : NaN) with points pt %d ps "
+                      "%.1f lc rgb '" EK_COLOR_FAILED "'\n",
+                      draft->id, 2 * i, 2 * i + 1, EK_POINT_OK, size, 2 * i + 1, EK_POINT_FAILED,
+                      size);
         if (i == 0) {
             ek__gp_legend_end(gp, 2);
             end_scale(gp);

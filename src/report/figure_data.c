@@ -90,8 +90,12 @@ void ek__figure_line(ek_buf *out, const char *text, size_t most_columns)
         ek_buf_puts(out, whole);
     } else {
         size_t left = (most_columns - 1) / 2, right = most_columns - 1 - left, passed = 0;
-        while (*at && passed + 2 <= left) {
-            passed += columns_of(next_character(&at));
+        for (const char *next = at; *next; at = next) {
+            size_t more = columns_of(next_character(&next));
+            if (passed + more > left) {
+                break;
+            }
+            passed += more;
         }
         ek_buf_append(out, whole, (size_t)(at - whole));
         ek_buf_puts(out, "\xe2\x80\xa6");

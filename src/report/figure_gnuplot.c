@@ -21,16 +21,19 @@ typedef struct {
     bool late;
 } outcome;
 
-/* gnuplot's messages repeat the line and point at a column: the sentence is the last line that is
- * not empty. Its own prefix ("line 12: ", with a file name) stays. */
+/* gnuplot repeats the command and points at a column before it says "file" line 12: what is wrong.
+ */
 static const char *message_of(outcome *o)
 {
     o->text[o->length] = '\0';
-    while (o->length > 0 && strchr("\n\r \t", o->text[o->length - 1])) {
-        o->text[--o->length] = '\0';
+    char *message = o->text + strspn(o->text, "\n\r \t");
+    for (char *at = message; (at = strchr(at, '\n')) != NULL; at++) {
+        if (*message != '"' && at[1] == '"') {
+            message = at + 1;
+        }
     }
-    const char *last = strrchr(o->text, '\n');
-    return last ? last + 1 : o->text;
+    message[strcspn(message, "\n")] = '\0';
+    return *message ? message : "it did not say why";
 }
 
 static void read_some(int fd, outcome *o)

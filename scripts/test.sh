@@ -23,7 +23,7 @@ for option in "$@"; do
   esac
 done
 
-need_packages "${build_packages[@]}" libcmocka-dev sqlite3 jq procps clang libomp-dev
+need_packages "${build_packages[@]}" libcmocka-dev sqlite3 jq procps gnuplot-nox clang libomp-dev
 if $neon; then
   need_neon_packages
 fi

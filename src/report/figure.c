@@ -22,6 +22,9 @@ static const struct {
     {"gradient_norms", ek__figure_gradient_norms},
     {"score_over_epochs", ek__figure_score_over_epochs},
     {"loss_against_score", ek__figure_loss_against_score},
+    {"disagreement", ek__figure_disagreement},
+    {"expected_best", ek__figure_expected_best},
+    {"variance_by_source", ek__figure_variance_by_source},
 };
 
 enum {

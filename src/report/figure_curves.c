@@ -170,13 +170,12 @@ static size_t choose_panels(const curves *c, size_t chosen[EK_FIGURE_PANELS])
     return count;
 }
 
-/* Lowest and highest finite value of the thin lines' runs. */
-static void range_of(const curves *c, double *low, double *high)
+/* Lowest and highest finite value of the runs of one group. */
+static void extend_range(const curves *c, size_t group, double *low, double *high)
 {
-    *low = *high = (double)NAN;
     for (size_t i = 0; i < c->data->run_count; i++) {
         const ek_figure_series *s = series_of(c, &c->data->runs[i]);
-        for (size_t k = 0; k < s->count; k++) {
+        for (size_t k = 0; c->data->runs[i].group == group && k < s->count; k++) {
             double value = scale_of(c) * s->values[k];
             if (isfinite(value)) {
                 *low = !(*low <= value) ? value : *low;
@@ -266,11 +265,14 @@ static ek_status put_data(const curves *c, ek_buf *tsv, const size_t *groups, si
     return EK_OK;
 }
 
-static void put_axes(const curves *c, ek_buf *gp)
+static void put_axes(const curves *c, const size_t *groups, size_t count, ek_buf *gp)
 {
-    double low, high, baseline = c->data->scale * c->data->table->facts.baseline;
+    double low = (double)NAN, high = (double)NAN;
+    double baseline = c->data->scale * c->data->table->facts.baseline;
     ek_buf label = {0};
-    range_of(c, &low, &high);
+    for (size_t i = 0; i < count; i++) {
+        extend_range(c, groups[i], &low, &high);
+    }
     if (c->score) {
         ek__figure_score_label(c->data, &label);
     } else {
@@ -281,7 +283,7 @@ static void put_axes(const curves *c, ek_buf *gp)
     ek_buf_puts(gp, " offset 0.5, 0\nset lmargin 9\nset rmargin 3\n");
     ek_buf_deinit(&label);
     if (!c->score && high > 20 * fmax(low, 0.05)) {
-        ek_buf_puts(gp, "set logscale y\nset format y '10^{%T}' \n");
+        ek_buf_puts(gp, "set logscale y\n");
     }
     double room = high > low ? 0.04 * (high - low) : 1;
     if (c->score && isfinite(low)) {
@@ -342,6 +344,10 @@ static void put_words(const curves *c, ek_figure_draft *draft, const size_t *gro
                       " %zu of %zu groups are drawn, those with failed runs before others.", count,
                       c->data->table->count);
     }
+    if (!c->score) {
+        ek_buf_puts(&draft->caption, " Where losses differ by more than 20 times their axis is "
+                                     "logarithmic.");
+    }
     if (count > 1) {
         ek_buf_puts(&draft->caption, " The step axes of the panels differ.");
     }
@@ -357,7 +363,7 @@ static ek_status make(const curves *c, ek_figure_draft *draft, ek_error *err)
     }
     EK_TRY(put_data(c, &draft->tsv, groups, count, err));
     ek__gp_begin(draft, EK_FIGURE_WIDTH, height_of(count));
-    put_axes(c, &draft->gp);
+    put_axes(c, groups, count, &draft->gp);
     ek_legend_entry legend[3] = {
         {.title = "successful", .color = EK_COLOR_OK, .point = EK_POINT_OK, .line = 3, .dash = 1}};
     const ek_legend_entry failed = {.title = "failed",
@@ -445,7 +451,7 @@ static void put_epoch_plot(const curves *c, ek_figure_draft *draft, const size_t
     double top = 14 + EK_LEGEND_ROW * ek__gp_legend(NULL, legend, entries, 1);
     double height = top + 260 + BOTTOM;
     ek__gp_begin(draft, EK_FIGURE_WIDTH, (int)height);
-    put_axes(c, gp);
+    put_axes(c, groups, count, gp);
     ek__gp_rows(gp, top, top + 260, height);
     ek__gp_legend(gp, legend, entries, height);
     ek__gp_axis(gp, 'x', 0, last, 8);

@@ -236,7 +236,7 @@ static void test_gnuplot_string(void **state)
 
 /* ---- sets ------------------------------------------------------------------------------------ */
 
-enum { SEEDS = 4, STEPS = 40, EXAMPLES = 12, MOST_METRICS = 4 * STEPS + 8 };
+enum { STEPS = 40, EXAMPLES = 12, MOST_METRICS = 4 * STEPS + 8 };
 
 static const char *const hostile_names[2] = {
     "`touch HACKED` $(touch HACKED) 'q' \"`touch HACKED`\" <script>alert(1)</script>",
@@ -295,8 +295,9 @@ static void add_flag(ek_settings *flags, const char *key, const char *value)
     assert_int_equal(ek_settings_add(flags, key, value, EK_ORIGIN_FLAG, key, &err), EK_OK);
 }
 
-/* Two groups of SEEDS runs; with done false all runs are still queued. */
-static ek_store *make_study(const char *const names[2], bool done)
+/* Two groups of 4 runs, or of 2 initialisations x 3 orders; with done false all runs are still
+ * queued. */
+static ek_store *make_study(const char *const names[2], bool done, bool product)
 {
     ek_error err = {0};
     ek_settings flags = {0};
@@ -319,7 +320,12 @@ static ek_store *make_study(const char *const names[2], bool done)
                                   .scores = scores};
     add_flag(&flags, "model", "m");
     add_flag(&flags, "recipe", "devlin,stable");
-    add_flag(&flags, "seeds", "1..4");
+    if (product) {
+        add_flag(&flags, "init_seed", "1,2");
+        add_flag(&flags, "order_seed", "5,6,7");
+    } else {
+        add_flag(&flags, "seeds", "1..4");
+    }
     add_flag(&flags, "train_file", "a.csv");
     add_flag(&flags, "validation_file", "b.csv");
     add_flag(&flags, "log_gradients", "true");
@@ -399,7 +405,7 @@ static void check_table(const char *tsv)
 static void test_whole_set(void **state)
 {
     (void)state;
-    ek_store *store = make_study(NULL, true);
+    ek_store *store = make_study(NULL, true, false);
     ek_figure_set set = {0};
     char dir[300], again[300];
     snprintf(dir, sizeof dir, "%s", temp_path("plain"));
@@ -430,6 +436,10 @@ static void test_whole_set(void **state)
     check_has(find(&set, "loss_curves")->caption, "devlin 2 successful, 2 failed");
     check_has(find(&set, "loss_against_score")->caption, "1 runs without a finite loss");
     check_has(find(&set, "gradient_norms")->tsv, "\n1\t5\t"); /* the root of 3 * 3 + 4 * 4 */
+    check_has(find(&set, "expected_best")->tsv, "\n1\t63.75\t4\tdevlin\n"); /* the mean */
+    check_has(find(&set, "expected_best")->tsv, "\n4\t80\t4\tdevlin\n");   /* the best */
+    check_has(find(&set, "disagreement")->caption, "devlin: 4 of 4 runs");
+    check_has(find(&set, "disagreement")->tsv, "\n0\t1\t0\t1\t1\t2\t"); /* both failed alike */
     /* the same study gives the same bytes */
     ek_figure_set twice = {0};
     make_set(&twice, store, again);
@@ -446,7 +456,7 @@ static void test_whole_set(void **state)
 static void test_hostile_names(void **state)
 {
     (void)state;
-    ek_store *store = make_study(hostile_names, true);
+    ek_store *store = make_study(hostile_names, true, false);
     ek_figure_set set = {0};
     char dir[300];
     snprintf(dir, sizeof dir, "%s", temp_path("hostile"));
@@ -469,10 +479,33 @@ static void test_hostile_names(void **state)
     ek_store_close(store);
 }
 
+/* Every initialisation with every order: only then is the spread split up. */
+static void test_sources_of_variance(void **state)
+{
+    (void)state;
+    ek_store *store = make_study(NULL, true, true);
+    ek_figure_set set = {0};
+    make_set(&set, store, temp_path("product"));
+    const ek_figure *figure = find(&set, "variance_by_source");
+    check_table(figure->tsv);
+    check_has(figure->caption, "stable: 2 initialisations, 3 orders, n = 6");
+    /* in finish_run the score of stable follows the init seed alone: 66 and 71, variance 12.5 */
+    check_has(figure->tsv, "\t12.5\t0\t0\tinit\tstable\n");
+    ek_figures_free(&set);
+    ek_store_close(store);
+    store = make_study(NULL, true, false);
+    make_set(&set, store, temp_path("no_product"));
+    for (size_t i = 0; i < set.count; i++) {
+        assert_string_not_equal(set.items[i].id, "variance_by_source");
+    }
+    ek_figures_free(&set);
+    ek_store_close(store);
+}
+
 static void test_without_runs(void **state)
 {
     (void)state;
-    ek_store *store = make_study(NULL, false);
+    ek_store *store = make_study(NULL, false, false);
     ek_figure_set set = {0};
     make_set(&set, store, temp_path("empty"));
     assert_int_equal(set.count, 0);
@@ -485,7 +518,7 @@ static void test_without_gnuplot(void **state)
     (void)state;
     char *path = ek_strdup(getenv("PATH") ? getenv("PATH") : "");
     char dir[300];
-    ek_store *store = make_study(NULL, true);
+    ek_store *store = make_study(NULL, true, false);
     ek_figure_set set = {0};
     snprintf(dir, sizeof dir, "%s", temp_path("bare"));
     setenv("PATH", "/nowhere", 1);
@@ -547,6 +580,7 @@ int main(void)
         cmocka_unit_test(test_gnuplot_string),
         cmocka_unit_test(test_whole_set),
         cmocka_unit_test(test_hostile_names),
+        cmocka_unit_test(test_sources_of_variance),
         cmocka_unit_test(test_without_runs),
         cmocka_unit_test(test_without_gnuplot),
         cmocka_unit_test(test_gnuplot_fails_in_words),

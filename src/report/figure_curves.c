@@ -265,6 +265,14 @@ static ek_status put_data(const curves *c, ek_buf *tsv, const size_t *groups, si
     return EK_OK;
 }
 
+#define LEAST_LOSS 1e-4 /* a logarithmic axis goes no lower */
+
+/* Losses of diverged runs would press all others to the ground of a linear axis. */
+static bool is_wide(double low, double high)
+{
+    return high > 20 * fmax(low, 0.05);
+}
+
 static void put_axes(const curves *c, const size_t *groups, size_t count, ek_buf *gp)
 {
     double low = (double)NAN, high = (double)NAN;
@@ -282,8 +290,9 @@ static void put_axes(const curves *c, const size_t *groups, size_t count, ek_buf
     ek__gp_string(gp, ek_buf_text(&label));
     ek_buf_puts(gp, " offset 0.5, 0\nset lmargin 9\nset rmargin 3\n");
     ek_buf_deinit(&label);
-    if (!c->score && high > 20 * fmax(low, 0.05)) {
-        ek_buf_puts(gp, "set logscale y\n");
+    if (!c->score && is_wide(low, high)) {
+        ek_buf_printf(gp, "set logscale y\nset yrange [1e%d:1e%d]\nset mytics 1\n",
+                      (int)floor(log10(fmax(low, LEAST_LOSS))), (int)ceil(log10(high)));
     }
     double room = high > low ? 0.04 * (high - low) : 1;
     if (c->score && isfinite(low)) {
@@ -302,8 +311,8 @@ static void put_thinning(const curves *c, ek_buf *caption)
 {
     if (c->data->most_logged > EK_FIGURE_POINTS) {
         ek_buf_printf(caption,
-                      " Of series longer than %d values every so many-th and the last are drawn; "
-                      "nothing is smoothed.",
+                      " Series of more than %d values are thinned to evenly spaced ones and the "
+                      "last; nothing is smoothed.",
                       EK_FIGURE_POINTS);
     } else {
         ek_buf_puts(caption, " Every logged value is drawn; nothing is smoothed.");
@@ -344,12 +353,17 @@ static void put_words(const curves *c, ek_figure_draft *draft, const size_t *gro
                       " %zu of %zu groups are drawn, those with failed runs before others.", count,
                       c->data->table->count);
     }
-    if (!c->score) {
-        ek_buf_puts(&draft->caption, " Where losses differ by more than 20 times their axis is "
-                                     "logarithmic.");
+    double low = (double)NAN, high = (double)NAN;
+    for (size_t i = 0; i < count; i++) {
+        extend_range(c, groups[i], &low, &high);
+    }
+    bool wide = !c->score && is_wide(low, high);
+    if (wide) {
+        ek_buf_puts(&draft->caption, " The axis of the loss is logarithmic.");
     }
     if (count > 1) {
-        ek_buf_puts(&draft->caption, " The step axes of the panels differ.");
+        ek_buf_printf(&draft->caption, " %s of the panels differ.",
+                      c->score || wide ? "The step axes" : "The axes");
     }
     ek__figure_failed_note(c->data, &draft->caption);
 }

@@ -348,9 +348,10 @@ static void put_words(const ek_figure_data *data, const figure *f, ek_figure_dra
     ek_buf_puts(&draft->caption, " In failed runs Mosbach et al. (2021) saw gradients vanish "
                                  "in all layers but the last ones.");
     if (thinned) {
-        ek_buf_printf(&draft->caption,
-                      " Of series longer than %d values every so many-th and the last are drawn.",
-                      EK_FIGURE_POINTS);
+        ek_buf_printf(
+            &draft->caption,
+            " Series of more than %d values are thinned to evenly spaced ones and the last.",
+            EK_FIGURE_POINTS);
     }
     ek__figure_failed_note(data, &draft->caption);
     ek_buf_puts(&draft->alt, "Gradient norms of layers against training step, logarithmic axis.");

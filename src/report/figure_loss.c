@@ -124,7 +124,7 @@ static void put_words(const ek_figure_data *data, size_t n, ek_figure_draft *dra
                       data->run_count - n);
     }
     if (n > MOST_POINTS) {
-        ek_buf_printf(&draft->caption, " Every so many-th run is drawn, %d in all.", MOST_POINTS);
+        ek_buf_printf(&draft->caption, " %d evenly spaced ones of them are drawn.", MOST_POINTS);
     }
     if (!by_group(data)) {
         ek_buf_printf(&draft->caption, " The %zu groups are not told apart.", data->table->count);

@@ -217,8 +217,8 @@ static void put_words(const ek_figure_data *data, ek_figure_draft *draft, bool s
     }
     if (sampled) {
         ek_buf_printf(&draft->caption,
-                      " Of groups with more than %d runs every so many-th point in order of score "
-                      "is drawn, %d in all; boxes and counts are of all runs.",
+                      " Of a group with more than %d runs %d are drawn, evenly spaced in order of "
+                      "score; boxes and counts are of all runs.",
                       MOST_POINTS, MOST_POINTS);
     }
     ek_buf_puts(&draft->caption, " Heights within a row only keep points apart.");

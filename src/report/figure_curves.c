@@ -289,6 +289,7 @@ static void put_axes(const curves *c, const size_t *groups, size_t count, ek_buf
     ek_buf_puts(gp, "set ylabel noenhanced ");
     ek__gp_string(gp, ek_buf_text(&label));
     ek_buf_puts(gp, " offset 0.5, 0\nset lmargin 9\nset rmargin 3\n");
+    gp->failed = gp->failed || label.failed;
     ek_buf_deinit(&label);
     if (!c->score && is_wide(low, high)) {
         ek_buf_printf(gp, "set logscale y\nset yrange [1e%d:1e%d]\nset mytics 1\n",

@@ -280,6 +280,7 @@ static void put_panel(const ek_figure_data *data, const figure *f, size_t at,
     ek_buf_printf(&name, "%s run: %s, seed %u", p->run->failed ? "failed" : "successful",
                   data->labels[p->run->group], p->run->row->seed);
     ek__gp_panel_name(&draft->gp, ek_buf_text(&name));
+    draft->gp.failed = draft->gp.failed || name.failed;
     ek_buf_deinit(&name);
     ek_buf_puts(&draft->gp, "plot ");
     for (size_t line = 0; line < LAYERS; line++) {

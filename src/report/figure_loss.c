@@ -71,6 +71,7 @@ static void put_axes(const ek_figure_data *data, ek_buf *gp)
     ek__gp_string(gp, ek_buf_text(&label));
     ek_buf_puts(gp,
                 " offset 0.5, 0\nset xlabel 'final training loss (logarithmic)' offset 0, 0.4\n");
+    gp->failed = gp->failed || label.failed;
     ek_buf_deinit(&label);
 }
 

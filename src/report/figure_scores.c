@@ -168,6 +168,7 @@ static void put_plot(const ek_figure_data *data, ek_buf *gp, int height)
     ek_buf label = {0};
     ek__figure_score_label(data, &label);
     ek__gp_string(gp, ek_buf_text(&label));
+    gp->failed = gp->failed || label.failed;
     ek_buf_deinit(&label);
     ek_buf_printf(gp, " offset 0, 0.4\nset yrange [%zu.5:-0.5]\nset grid x\n",
                   data->table->count - 1);

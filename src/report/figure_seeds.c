@@ -101,6 +101,7 @@ static void put_best_plot(const ek_figure_data *data, const best_figure *f, ek_f
     ek_buf_puts(gp, "set lmargin 9\nset rmargin 3\nset xlabel 'runs tried' offset 0, 0.4\n"
                     "set ylabel noenhanced ");
     ek__gp_string(gp, ek_buf_text(&label));
+    gp->failed = gp->failed || label.failed;
     ek_buf_deinit(&label);
     ek_buf_puts(gp, " offset 0.5, 0\nplot ");
     for (size_t i = 0; i < f->count; i++) {
@@ -137,6 +138,7 @@ static void put_best_words(const ek_figure_data *data, const best_figure *f, ek_
                       data->labels[f->groups[i]], ek_expected_best(scores, n, 1),
                       ek_expected_best(scores, n, n), n);
     }
+    draft->caption.failed = draft->caption.failed || !scores;
     ek_free(scores);
     ek_buf_putc(&draft->caption, '.');
     if (f->count < data->table->count) {
@@ -192,6 +194,7 @@ typedef struct {
     const ek_figure_run *runs[MATRIX_RUNS]; /* by score */
     double churn[MATRIX_RUNS][MATRIX_RUNS];
     double mean;
+    bool by_run; /* several runs share a seed (a product of seeds): their ids name them */
 } matrix;
 
 static const ek_figure_run *find_run(const ek_figure_data *data, int64_t id)
@@ -238,6 +241,11 @@ static void fill_matrix(const ek_figure_data *data, const ek_stored_predictions 
         for (size_t k = 0; k < m->n; k++) {
             m->churn[i][k] = churn[order[i] * p->run_count + order[k]];
             m->mean += i < k ? m->churn[i][k] : 0;
+        }
+    }
+    for (size_t i = 0; i < m->n; i++) {
+        for (size_t k = 0; k < i; k++) {
+            m->by_run = m->by_run || m->runs[i]->row->seed == m->runs[k]->row->seed;
         }
     }
     m->mean /= 0.5 * (double)(m->n * (m->n - 1));
@@ -299,7 +307,9 @@ static void put_seed_ticks(const matrix *m, ek_buf *gp)
     for (int axis = 'x'; axis <= 'y'; axis++) {
         ek_buf_printf(gp, "set %ctics scale 0 (", axis);
         for (size_t i = 0; i < m->n; i += every) {
-            ek_buf_printf(gp, "%s'%u' %zu", i ? ", " : "", m->runs[i]->row->seed, i);
+            const ek_run_row *row = m->runs[i]->row;
+            ek_buf_printf(gp, "%s'%lld' %zu", i ? ", " : "",
+                          m->by_run ? (long long)row->id : (long long)row->seed, i);
         }
         ek_buf_puts(gp, ")\n");
     }
@@ -360,8 +370,9 @@ static void put_matrix_plot(const ek_figure_data *data, const matrix *all, size_
         ek__gp_rows(gp, top, top + MATRIX_SIDE, height);
         ek__gp_panel_name(gp, data->labels[all[i].group]);
         put_seed_ticks(&all[i], gp);
+        ek_buf_printf(gp, "set ylabel '%s' offset 1, 0\n", all[i].by_run ? "run" : "seed");
         if (i + 1 == count) {
-            ek_buf_puts(gp, "set xlabel 'seed' offset 0, 0.4\n");
+            ek_buf_printf(gp, "set xlabel '%s' offset 0, 0.4\n", all[i].by_run ? "run" : "seed");
         }
         double size = all[i].n > 12 ? 0.5 : 0.8;
         ek_buf_printf(gp,
@@ -389,8 +400,9 @@ static void put_matrix_words(const ek_figure_data *data, const matrix *all, size
     ek_buf_printf(&draft->caption,
                   "Share of the %zu examples of the %s split that two runs of a group label "
                   "differently, in percent. Runs stand in order of their score, lowest first, and "
-                  "are named by their seed; the mark on the diagonal says whether a run failed.",
-                  all[0].examples, data->table->facts.split);
+                  "are named by their %s; the mark on the diagonal says whether a run failed.",
+                  all[0].examples, data->table->facts.split,
+                  all[0].by_run ? "number, since several share a seed" : "seed");
     ek_buf_puts(&draft->alt, "Matrix of disagreement between seeds.");
     for (size_t i = 0; i < count; i++) {
         size_t done = ek__figure_count(data, all[i].group, false) +
@@ -400,8 +412,9 @@ static void put_matrix_words(const ek_figure_data *data, const matrix *all, size
         ek_buf_printf(&draft->alt, " %s: on average %.1f %% of the examples.",
                       data->labels[all[i].group], 100 * all[i].mean);
     }
-    ek_buf_printf(&draft->caption, " Drawn are the first %d runs at most of %zu of %zu groups.",
-                  MATRIX_RUNS, count, data->table->count);
+    if (count < data->table->count) {
+        ek_buf_printf(&draft->caption, " %zu of %zu groups are drawn.", count, data->table->count);
+    }
     ek__figure_failed_note(data, &draft->caption);
 }
 

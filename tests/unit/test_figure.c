@@ -437,7 +437,7 @@ static void test_whole_set(void **state)
     check_has(find(&set, "loss_against_score")->caption, "1 runs without a finite loss");
     check_has(find(&set, "gradient_norms")->tsv, "\n1\t5\t"); /* the root of 3 * 3 + 4 * 4 */
     check_has(find(&set, "expected_best")->tsv, "\n1\t63.75\t4\tdevlin\n"); /* the mean */
-    check_has(find(&set, "expected_best")->tsv, "\n4\t80\t4\tdevlin\n");   /* the best */
+    check_has(find(&set, "expected_best")->tsv, "\n4\t80\t4\tdevlin\n");    /* the best */
     check_has(find(&set, "disagreement")->caption, "devlin: 4 of 4 runs");
     check_has(find(&set, "disagreement")->tsv, "\n0\t1\t0\t1\t1\t2\t"); /* both failed alike */
     /* the same study gives the same bytes */
@@ -537,6 +537,36 @@ static void test_without_gnuplot(void **state)
     ek_store_close(store);
 }
 
+/* Whichever allocation fails, the error says so and nothing is left behind (sanitizers look). */
+static void test_without_memory(void **state)
+{
+    (void)state;
+    ek_error err = {0};
+    char *path = ek_strdup(getenv("PATH") ? getenv("PATH") : "");
+    ek_store *store = make_study(NULL, true, true);
+    ek_group_table table = {0};
+    const ek_figure_options options = {0};
+    size_t refused = 0;
+    ek_status status = EK_E_MEMORY;
+    assert_int_equal(ek_group_table_load(&table, store, &err), EK_OK);
+    setenv("PATH", "/nowhere", 1);
+    for (long n = 1; n < 1000000; n += 1 + n / 8) {
+        ek_figure_set set = {0};
+        ek_mem_fail_after(n);
+        status = ek_figures_make(&set, &table, store, temp_path("memory"), &options, &err);
+        ek_mem_fail_after(0);
+        refused += status == EK_E_MEMORY;
+        assert_true(status == EK_OK || status == EK_E_MEMORY);
+        ek_figures_free(&set);
+    }
+    setenv("PATH", path, 1);
+    ek_free(path);
+    assert_int_equal(status, EK_OK); /* the last n is beyond all allocations */
+    assert_true(refused > 20);
+    ek_group_table_free(&table);
+    ek_store_close(store);
+}
+
 /* ---- gnuplot --------------------------------------------------------------------------------- */
 
 static ek_status run_script(const char *text, double limit, ek_error *err)
@@ -583,6 +613,7 @@ int main(void)
         cmocka_unit_test(test_sources_of_variance),
         cmocka_unit_test(test_without_runs),
         cmocka_unit_test(test_without_gnuplot),
+        cmocka_unit_test(test_without_memory),
         cmocka_unit_test(test_gnuplot_fails_in_words),
     };
     return cmocka_run_group_tests(tests, temp_folder_make, temp_folder_remove);

@@ -180,7 +180,7 @@ ek_status ek__figure_expected_best(const ek_figure_data *data, ek_figure_draft *
 enum {
     MATRICES = 2,
     MATRIX_RUNS = 25,
-    MATRIX_TOP = 58,
+    MATRIX_TOP = 40,
     MATRIX_NAME = 26,
     MATRIX_SIDE = 300,
     MATRIX_LEFT = 64,

@@ -550,7 +550,7 @@ static void test_without_memory(void **state)
     ek_status status = EK_E_MEMORY;
     assert_int_equal(ek_group_table_load(&table, store, &err), EK_OK);
     setenv("PATH", "/nowhere", 1);
-    for (long n = 1; n < 1000000; n += 1 + n / 8) {
+    for (long n = 1; n < 1000000; n += 1 + n / 4) {
         ek_figure_set set = {0};
         ek_mem_fail_after(n);
         status = ek_figures_make(&set, &table, store, temp_path("memory"), &options, &err);

@@ -79,6 +79,7 @@ ek_status ek_cmd_study(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_status(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_metrics(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_compare(ek_cli *cli, ek_error *err);
+ek_status ek_cmd_export(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_eval(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_predict(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_verify(ek_cli *cli, ek_error *err);

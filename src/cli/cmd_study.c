@@ -1,5 +1,4 @@
 /* study, status, metrics: many runs and what the store knows of them. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include "cli/gates.h"
 #include "cli/progress.h"
 #include "report/group_table.h"
+#include "report/metric_text.h"
 #include "study/study.h"
 
 static ek_status print_table(const ek_cli *cli, ek_store *store, ek_error *err)
@@ -135,42 +135,16 @@ struct printing {
     size_t count;
 };
 
-static const char *kind_of(double value)
-{
-    return isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
-}
-
 static void print_metric(void *user, const ek_metric_record *record)
 {
     struct printing *printing = user;
-    ek_buf *out = &printing->out;
-    char text[32];
-    bool finite = isfinite(record->value);
-    if (printing->json) {
-        ek_buf_printf(out, "%s\n{\"run\":%lld,\"group\":", printing->count++ ? "," : "",
-                      (long long)record->run);
-        ek_buf_json_string(out, record->group, strlen(record->group));
-        ek_buf_puts(out, ",\"recipe\":");
-        ek_buf_json_string(out, record->recipe, strlen(record->recipe));
-        ek_buf_printf(out, ",\"seed\":%u,\"step\":%lld,\"name\":", record->seed,
-                      (long long)record->step);
-        ek_buf_json_string(out, record->name, strlen(record->name));
-        ek_buf_puts(out, ",\"value\":");
-        ek_buf_json_double(out, record->value);
-        if (!finite) {
-            ek_buf_printf(out, ",\"kind\":\"%s\"", kind_of(record->value));
-        }
-        ek_buf_putc(out, '}');
+    if (!printing->json) {
+        ek_metric_csv(record, &printing->out);
         return;
     }
-    ek_buf_printf(out, "%lld,", (long long)record->run);
-    ek_buf_csv_field(out, record->group);
-    ek_buf_putc(out, ',');
-    ek_buf_csv_field(out, record->recipe);
-    ek_buf_printf(out, ",%u,%lld,", record->seed, (long long)record->step);
-    ek_buf_csv_field(out, record->name);
-    ek_buf_printf(out, ",%s\n",
-                  finite ? ek_format_double(text, record->value) : kind_of(record->value));
+    ek_buf_puts(&printing->out, printing->count++ ? ",\n{" : "\n{");
+    ek_metric_json(record, &printing->out);
+    ek_buf_putc(&printing->out, '}');
 }
 
 ek_status ek_cmd_metrics(ek_cli *cli, ek_error *err)
@@ -178,7 +152,7 @@ ek_status ek_cmd_metrics(ek_cli *cli, ek_error *err)
     ek_store *store;
     struct printing printing = {.json = cli->json};
     EK_TRY(ek_store_open_read(&store, cli->arguments[0], err));
-    ek_buf_puts(&printing.out, cli->json ? "[" : "run,group,recipe,seed,step,name,value\n");
+    ek_buf_puts(&printing.out, cli->json ? "[" : ek_metric_csv_header);
     ek_status status = ek_store_metrics(store, cli->name, print_metric, &printing, err);
     if (cli->json) {
         ek_buf_puts(&printing.out, "]\n");

@@ -61,6 +61,17 @@ static const ek_verb verbs[] = {
      "columns of numbers (or .tsv, .jsonl): a bare column, a column 'score', or --column; columns\n"
      "'outcome' or 'failed', and 'seed' for pairs, are used where they are.",
      ek_cmd_compare},
+    {"export", "a study in the formats of other people's tools", "FORMAT DIR", 2, 2, "output force",
+     "evenkeel export tensorboard my-study -o board && tensorboard --logdir board\n"
+     "evenkeel export csv my-study -o tables\n"
+     "evenkeel export jsonl my-study -o lines && python3 scripts/wandb_import.py lines\n"
+     "evenkeel export mlflow my-study -o out && cd out && mlflow ui --backend-store-uri ./mlruns",
+     "FORMAT: tensorboard (a run a seed, and mean, min, max, SD over seeds), csv, jsonl, mlflow "
+     "(its file\n"
+     "store). A folder that is not empty is refused without --force; --force writes into it and "
+     "removes\n"
+     "nothing.",
+     ek_cmd_export},
     {"eval", "a model on labelled text", "", 0, 0,
      "model task data validation_file text_column pair_column label_column metric max_seq_length "
      "truncation segment_ids batch_size input threads json",

@@ -277,7 +277,7 @@ static void json_number(void *user, const char *name, double value)
     ek_buf_json_double(out, value);
 }
 
-static void json_group(ek_buf *out, const ek_group_row *row)
+void ek_group_row_json(const ek_group_row *row, ek_buf *out)
 {
     ek_buf_putc(out, '{');
     put_string(out, "group", row->group);
@@ -288,7 +288,7 @@ static void json_group(ek_buf *out, const ek_group_row *row)
     ek_buf_putc(out, '}');
 }
 
-static void json_run(ek_buf *out, const ek_run_row *run)
+void ek_run_row_json(const ek_run_row *run, ek_buf *out)
 {
     bool done = run->status == EK_RUN_DONE;
     ek_buf_printf(out, "{\"run\":%lld,", (long long)run->id);
@@ -327,12 +327,12 @@ void ek_group_table_json(const ek_group_table *table, ek_buf *out)
     ek_buf_puts(out, ",\"groups\":[");
     for (size_t i = 0; i < table->count; i++) {
         ek_buf_puts(out, i ? "," : "");
-        json_group(out, &table->rows[i]);
+        ek_group_row_json(&table->rows[i], out);
     }
     ek_buf_puts(out, "],\"runs\":[");
     for (size_t i = 0; i < table->run_count; i++) {
         ek_buf_puts(out, i ? "," : "");
-        json_run(out, &table->runs[i]);
+        ek_run_row_json(&table->runs[i], out);
     }
     ek_buf_puts(out, "]}\n");
 }

@@ -47,5 +47,8 @@ void ek_group_table_text(const ek_group_table *table, ek_buf *out, const ek_tabl
 void ek_group_table_csv(const ek_group_table *table, ek_buf *out);
 /* The contract of `study --json`. */
 void ek_group_table_json(const ek_group_table *table, ek_buf *out);
+/* The objects that its arrays "groups" and "runs" are made of. */
+void ek_group_row_json(const ek_group_row *row, ek_buf *out);
+void ek_run_row_json(const ek_run_row *run, ek_buf *out);
 
 #endif

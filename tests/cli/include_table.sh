@@ -112,6 +112,7 @@ BEGIN {
     owner["omp.h"] = owner["arm_neon.h"] = "kernel"
     owner["jansson.h"] = "base/json.h"
     owner["nettle/sha2.h"] = "base/sha256.h"
+    owner["protobuf-c/protobuf-c.h"] = owner["events.pb-c.h"] = "report/export_tensorboard.c"
     owner["cpuid.h"] = "base/cpu.c"
     owner["curl/curl.h"] = "cli/cmd_pull.c"
 }
@@ -199,6 +200,7 @@ self_test() {
     expect '<immintrin.h> belongs to kernel' src/model/a.c '#include <immintrin.h>'
     expect '<omp.h> belongs to kernel' src/train/a.c '#include <omp.h>'
     expect '<jansson.h> belongs to base/json.h' src/base/json.c '#include <jansson.h>'
+    expect '<events.pb-c.h> belongs to report' src/report/a.c '#include <events.pb-c.h>'
     expect 'is in no table' src/train/a.c '#include <cblas.h>'
     expect 'OpenMP belongs to kernel' src/train/a.c '#pragma omp parallel for'
     expect '_mm512_reduce_' src/kernel/a.c 'x = _mm512_reduce_add_ps(v);'

@@ -11,6 +11,7 @@
 #include "cli/check_report.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
+#include "report/model_card.h"
 #include "study/study.h"
 
 ek_status ek_cmd_check(ek_cli *cli, ek_error *err)
@@ -146,7 +147,7 @@ static ek_status keep_model(const ek_study_inputs *inputs, const ek_run_result *
 /* An output folder that holds another model is left alone unless --force. */
 static ek_status prepare_output(const ek_cli *cli, ek_error *err)
 {
-    static const char *const files[] = {"model.safetensors", "store.db"};
+    static const char *const files[] = {"model.safetensors", "store.db", "README.md"};
     for (size_t i = 0; cli->output && i < sizeof files / sizeof *files; i++) {
         char *path = ek_path_join(cli->output, files[i]);
         if (!path) {
@@ -213,15 +214,17 @@ static ek_status print_result(const ek_cli *cli, const ek_study_inputs *inputs,
     return status;
 }
 
+/* again: the run of a stored study that this one repeats, or NULL. */
 static ek_status train_into(const ek_cli *cli, ek_study_inputs *inputs, ek_store *store,
-                            const char *expected_hash, ek_error *err)
+                            const ek_model_card_study *again, ek_error *err)
 {
     ek_run_result result;
     EK_TRY(ek_store_register(store, inputs->spec, &inputs->facts, err));
     EK_TRY(ek_study_run_one(inputs, 0, ek_cli_threads(cli, ek_cpu_count()), cli->output != NULL,
                             store, &result, ek_progress_run, NULL, err));
     ek_status status = EK_OK;
-    if (expected_hash && strcmp(expected_hash, result.weights_hash) != 0) {
+    const char *expected_hash = again ? again->weights_hash : result.weights_hash;
+    if (strcmp(expected_hash, result.weights_hash) != 0) {
         status = ek_error_set(err, EK_E_FAILED,
                               "the run came out with other weights (%.16s...) than the study has "
                               "(%.16s...); nothing was kept",
@@ -229,6 +232,9 @@ static ek_status train_into(const ek_cli *cli, ek_study_inputs *inputs, ek_store
     }
     if (status == EK_OK && cli->output) {
         status = keep_model(inputs, &result, cli->output, err);
+        if (status == EK_OK) {
+            status = ek_model_card_write(inputs, &result, again, cli->output, err);
+        }
     }
     if (status == EK_OK) {
         status = print_result(cli, inputs, &result, err);
@@ -237,8 +243,8 @@ static ek_status train_into(const ek_cli *cli, ek_study_inputs *inputs, ek_store
     return status;
 }
 
-static ek_status train_spec(const ek_cli *cli, const ek_spec *spec, const char *expected_hash,
-                            ek_error *err)
+static ek_status train_spec(const ek_cli *cli, const ek_spec *spec,
+                            const ek_model_card_study *again, ek_error *err)
 {
     ek_study_inputs inputs;
     ek_store *store = NULL;
@@ -260,7 +266,7 @@ static ek_status train_spec(const ek_cli *cli, const ek_spec *spec, const char *
                                  : ek_store_open_memory(&store, err);
         }
         if (status == EK_OK) {
-            status = train_into(cli, &inputs, store, expected_hash, err);
+            status = train_into(cli, &inputs, store, again, err);
         }
         ek_store_close(store);
     }
@@ -299,7 +305,8 @@ static ek_status train_again(ek_cli *cli, ek_error *err)
     if (status == EK_OK) {
         ek_progress_say("run %lld of %s: %s, seed %u", (long long)id, dir, spec.arms[0].group,
                         spec.runs[0].seed);
-        status = train_spec(cli, &spec, hash, err);
+        ek_model_card_study again = {.dir = dir, .run = id, .weights_hash = hash};
+        status = train_spec(cli, &spec, &again, err);
         ek_spec_free(&spec);
     }
     ek_free(dir);

@@ -167,22 +167,20 @@ static ek_status put_settings(const tree *t, const run_folder *folder, const ek_
     return status;
 }
 
-/* One series; a '/' in its name makes a folder, as in MLflow itself. */
+/* One series. "grad_norm" and "grad_norm/<parameter>" cannot be a file and a folder: '/' turns '.'.
+ */
 static ek_status put_series(const run_folder *folder, const ek_run_row *run, const char *name,
                             const ek_logged *logged, size_t count, ek_error *err)
 {
     ek_sink sink;
-    const char *slash = strrchr(name, '/');
-    if (slash) {
-        char *sub = ek_strndup(name, (size_t)(slash - name));
-        char *dir = sub ? ek_path_join(folder->metrics, sub) : NULL;
-        ek_status status =
-            dir ? ek_make_dirs(dir, err) : ek_error_set(err, EK_E_MEMORY, "no memory for a path");
-        ek_free(sub);
-        ek_free(dir);
-        EK_TRY(status);
+    char *key = ek_strdup(name);
+    for (char *c = key; c && *c; c++) {
+        *c = *c == '/' ? '.' : *c;
     }
-    EK_TRY(ek__sink_open(&sink, folder->metrics, name, err));
+    ek_status status = key ? ek__sink_open(&sink, folder->metrics, key, err)
+                           : ek_error_set(err, EK_E_MEMORY, "no memory for a name");
+    ek_free(key);
+    EK_TRY(status);
     for (size_t i = 0; i < count; i++) {
         char text[32];
         ek_buf_printf(&sink.buf, "%lld %s %lld\n",

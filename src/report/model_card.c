@@ -107,10 +107,11 @@ static void spread(card *c)
     } else {
         const ek_summary *s = &c->group->summary;
         ek_buf_printf(out,
-                      "\nThe same recipe over %zu seeds: mean %.1f %% [%.1f, %.1f] (95 %% "
-                      "percentile bootstrap\nover seeds), SD %.1f, min %.1f, median %.1f, max "
+                      "\nThe same recipe over %zu seeds: mean %.1f %% [%.1f, %.1f] (95 %% %s "
+                      "bootstrap\nover seeds), SD %.1f, min %.1f, median %.1f, max "
                       "%.1f; failed runs %zu/%zu.\nNo run is left out of any number.\n",
-                      s->n, 100 * s->mean, 100 * s->mean_low, 100 * s->mean_high, 100 * s->sd,
+                      s->n, 100 * s->mean, 100 * s->mean_low, 100 * s->mean_high,
+                      ek_interval_method_name(s->mean_method), 100 * s->sd,
                       100 * s->min, 100 * s->median, 100 * s->max, s->failed, s->n);
     }
     ek_recipe defaults = c->inputs->spec->arms[c->inputs->spec->runs[0].arm].recipe;

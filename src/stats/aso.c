@@ -48,9 +48,10 @@ static void draw(double *out, const double *values, size_t n, uint32_t seed, uin
 double ek_aso_eps_min(const double *a, size_t n_a, const double *b, size_t n_b, uint32_t seed)
 {
     double result = (double)NAN;
-    double *x = ek_calloc(n_a, sizeof *x), *y = ek_calloc(n_b, sizeof *y);
+    double *x = ek_calloc(n_a, sizeof *x), *y = ek_calloc(n_b, sizeof *y); /* sorted */
+    double *drawn_x = ek_calloc(n_a, sizeof *x), *drawn_y = ek_calloc(n_b, sizeof *y);
     double *eps = ek_calloc(RESAMPLES, sizeof *eps);
-    bool usable = x && y && eps && n_a >= 2 && n_b >= 2;
+    bool usable = x && y && drawn_x && drawn_y && eps && n_a >= 2 && n_b >= 2;
     for (size_t i = 0; i < n_a + n_b && usable; i++) {
         usable = isfinite(i < n_a ? a[i] : b[i - n_a]);
     }
@@ -61,9 +62,9 @@ double ek_aso_eps_min(const double *a, size_t n_a, const double *b, size_t n_b, 
         qsort(y, n_b, sizeof *y, compare_double);
         double here = ek_aso_violation(x, n_a, y, n_b);
         for (uint32_t r = 0; r < RESAMPLES; r++) {
-            draw(x, a, n_a, seed, r, 0);
-            draw(y, b, n_b, seed, r, 1);
-            eps[r] = ek_aso_violation(x, n_a, y, n_b);
+            draw(drawn_x, x, n_a, seed, r, 0);
+            draw(drawn_y, y, n_b, seed, r, 1);
+            eps[r] = ek_aso_violation(drawn_x, n_a, drawn_y, n_b);
         }
         /* The two square roots cancel: resamples have the samples' own sizes. */
         result = here - ek_normal_quantile(0.05) * ek_statistic_sd(eps, RESAMPLES);
@@ -71,6 +72,8 @@ double ek_aso_eps_min(const double *a, size_t n_a, const double *b, size_t n_b, 
     }
     ek_free(x);
     ek_free(y);
+    ek_free(drawn_x);
+    ek_free(drawn_y);
     ek_free(eps);
     return result;
 }

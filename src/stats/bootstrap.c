@@ -88,7 +88,6 @@ double ek_statistic_a12(const double *a, size_t n_a, const double *b, size_t n_b
 typedef struct {
     size_t n;
     double *sorted;   /* [n] */
-    uint32_t *rank;   /* [n] place in sorted of the i-th value as it was given */
     uint32_t *counts; /* [n] how often each is in the resample */
     double *drawn;    /* [n] the resample, ascending */
 } sample;
@@ -102,7 +101,6 @@ static int compare_double(const void *left, const void *right)
 static void sample_free(sample *s)
 {
     ek_free(s->sorted);
-    ek_free(s->rank);
     ek_free(s->counts);
     ek_free(s->drawn);
 }
@@ -111,18 +109,13 @@ static bool sample_init(sample *s, const double *values, size_t n)
 {
     *s = (sample){.n = n};
     s->sorted = ek_calloc(n, sizeof *s->sorted);
-    s->rank = ek_calloc(n, sizeof *s->rank);
     s->counts = ek_calloc(n, sizeof *s->counts);
     s->drawn = ek_calloc(n, sizeof *s->drawn);
-    if (!s->sorted || !s->rank || !s->counts || !s->drawn) {
+    if (!s->sorted || !s->counts || !s->drawn) {
         return false;
     }
     memcpy(s->sorted, values, n * sizeof *s->sorted);
     qsort(s->sorted, n, sizeof *s->sorted, compare_double);
-    for (size_t i = 0; i < n; i++) { /* equal values may share a place: they are equal */
-        const double *at = bsearch(&values[i], s->sorted, n, sizeof *s->sorted, compare_double);
-        s->rank[i] = at ? (uint32_t)(at - s->sorted) : 0; /* NULL: not a number, refused later */
-    }
     return true;
 }
 
@@ -132,7 +125,7 @@ static void resample(sample *s, uint32_t seed, uint32_t r, uint32_t which)
 {
     memset(s->counts, 0, s->n * sizeof *s->counts);
     for (size_t i = 0; i < s->n; i++) {
-        s->counts[s->rank[ek_random_below(seed, EK_STREAM_RESAMPLE, r, which, i, s->n)]]++;
+        s->counts[ek_random_below(seed, EK_STREAM_RESAMPLE, r, which, i, s->n)]++;
     }
     size_t at = 0;
     for (size_t i = 0; i < s->n; i++) {
@@ -177,16 +170,19 @@ static void add_influence(jackknife *sums, const double *values, size_t n)
     sums->cubes += cubes / (count * count * count);
 }
 
-/* The ends of the interval from resampled values (sorted here). */
-static void set_interval(ek_estimate *e, double *values, const jackknife *sums)
+/* The ends of the interval from resampled values (sorted here). A value that equals the estimate
+ * but for the rounding of sums (of scores as large as `scale`) counts as equal: half of it lies
+ * below, as in SciPy. */
+static void set_interval(ek_estimate *e, double *values, const jackknife *sums, double scale)
 {
     size_t below = 0, up_to = 0;
+    double near = 1e-12 * (scale + fabs(e->value));
     for (size_t r = 0; r < EK_RESAMPLES; r++) {
         if (isnan(values[r])) {
             return;
         }
-        below += values[r] < e->value;
-        up_to += values[r] <= e->value;
+        below += values[r] < e->value - near;
+        up_to += values[r] <= e->value + near;
     }
     qsort(values, EK_RESAMPLES, sizeof *values, compare_double);
     double share = 0.5 * (double)(below + up_to) / EK_RESAMPLES;
@@ -281,11 +277,16 @@ static void run(job *j, const double *const values[2], const size_t n[2], uint32
         }
     }
     if (ready && wide) {
+        double scale = 0;
+        for (size_t s = 0; s < j->sample_count; s++) {
+            const sample *x = &j->samples[s];
+            scale = fmax(scale, fmax(fabs(x->sorted[0]), fabs(x->sorted[x->n - 1])));
+        }
         draw_all(j, seed);
         take_jackknife(j, sums);
         for (size_t k = 0; k < j->count; k++) {
             if (isfinite(out[k].value)) {
-                set_interval(&out[k], &j->values[k * EK_RESAMPLES], &sums[k]);
+                set_interval(&out[k], &j->values[k * EK_RESAMPLES], &sums[k], scale);
             }
         }
     }

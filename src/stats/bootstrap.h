@@ -2,10 +2,11 @@
  *
  * BCa (Efron 1987), and percentile where BCa is undefined (a constant jackknife, or every resample
  * on one side of the estimate): each interval says which it is. 95 %, 10,000 resamples. Draw i of
- * resample r of sample s (0 or 1; 2: pairs) is element i of the sequence (seed, resample stream, r,
- * s), so an interval depends on nothing but the numbers and the seed.
+ * resample r of sample s (0 or 1) is element i of the sequence (seed, resample stream, r,
+ * s), a place in the sorted sample: an interval depends on the numbers and the seed, not on the
+ * order of runs.
  *
- * A statistic gets its samples in ascending order (pairs in their own), so that a median is a
+ * A statistic gets its samples in ascending order, so that a median is a
  * look-up. It may be infinite (a ratio to 0); where it is undefined for a resample it says NaN and
  * the interval is none.
  */

@@ -187,6 +187,8 @@ void ek_permutation(const double *a, size_t n_a, const double *b, size_t n_b, ui
     if (all && split && places && usable(a, n_a) && usable(b, n_b)) {
         memcpy(all, a, n_a * sizeof *all);
         memcpy(all + n_a, b, n_b * sizeof *all);
+        qsort(all, n_a, sizeof *all, compare_double); /* the order of runs does not matter */
+        qsort(all + n_a, n_b, sizeof *all, compare_double);
         *p_mean = permutation_p(all, split, places, n_a, n_b, mean_gap, seed);
         double mean_a = ek_statistic_mean(a, n_a), mean_b = ek_statistic_mean(b, n_b);
         for (size_t i = 0; i < n_a + n_b; i++) {

@@ -98,7 +98,7 @@ def resample_interval(x, seed):
         product = (int(v[1][at]) << 32 | int(v[0][at])) * n
         assert product % 2**64 >= 2**64 % n, "a refused draw: choose another seed"
         index[at] = product >> 64
-    x = np.asarray(x)
+    x = np.sort(np.asarray(x))
     means = x[index].mean(axis=1)
     left = np.array([np.delete(x, k).mean() for k in range(n)])
     d = left.mean() - left

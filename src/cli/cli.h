@@ -23,6 +23,8 @@ typedef struct {
     bool force, dry_run, quiet, verbose, json, csv;
     char *input, *name, *run;
     bool watch, plain_text, help;
+    int format; /* of report: html, md, latex, csv, json */
+    bool include_text, pdf;
     char *section, *shape; /* of bench */
     int64_t steps;
     char *fail_if, *column; /* of compare, study, status */
@@ -78,6 +80,7 @@ ek_status ek_cmd_train(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_study(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_status(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_metrics(ek_cli *cli, ek_error *err);
+ek_status ek_cmd_report(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_compare(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_export(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_eval(ek_cli *cli, ek_error *err);

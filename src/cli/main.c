@@ -52,6 +52,18 @@ static const ek_verb verbs[] = {
      "Long form: run,group,recipe,seed,step,name,value. Non-finite values are written nan, inf, "
      "-inf.",
      ek_cmd_metrics},
+    {"report", "a study as one page: claim, table, figures, every run, how to repeat it", "DIR", 1,
+     1, "output format include_text pdf",
+     "evenkeel report my-study                 # my-study/report/index.html\n"
+     "evenkeel report my-study --include-text  # with the texts of disputed examples\n"
+     "evenkeel report my-study --format md\n"
+     "evenkeel report my-study --format latex -o table.tex",
+     "The page is one file that needs no network, and a function of the store: the same study "
+     "gives\n"
+     "the same bytes. Figures are drawn by gnuplot where it is installed, and lie beside the page "
+     "with\n"
+     "their data. -o names another folder (html) or a file (md, latex, csv, json).",
+     ek_cmd_report},
     {"compare", "two groups: effects with intervals, tests, a verdict", "DIR [A B]", 1, 3,
      "csv json fail_if column baseline",
      "evenkeel compare my-study devlin stable\n"

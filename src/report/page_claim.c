@@ -95,10 +95,30 @@ static void put_ratio(ek_buf *out, const ek_estimate *e)
 {
     if (isfinite(e->value)) {
         ek_buf_printf(out, "; ratio %.2f", e->value);
-        if (isfinite(e->low) && isfinite(e->high)) {
+        if (!isnan(e->low) && !isnan(e->high)) {
             ek_buf_printf(out, " [%.2f, %.2f]", e->low, e->high);
         }
     }
+}
+
+/* The noise of the examples beside that of the seeds: the table knows only the latter. */
+static void put_examples_noise(const ek_group_comparison *c, const char *reported, ek_buf *out)
+{
+    static const char *const over[] = {"the seeds", "the examples of the split", "both"};
+    const ek_estimate *const e[] = {&c->examples.seeds, &c->examples.examples, &c->examples.both};
+    if (!c->has_examples) {
+        return;
+    }
+    ek_buf_puts(out, "<p class=\"notes\">Difference of accuracy");
+    if (strcmp(reported, "accuracy") != 0) {
+        ek_buf_printf(out, " (not of %s, the metric of the table)", reported);
+    }
+    ek_buf_printf(out, " %+.1f points, 95 %% interval over ", 100 * e[0]->value);
+    for (int i = 0; i < 3; i++) {
+        ek_buf_printf(out, "%s%s [%+.1f, %+.1f]", i ? ", over " : "", over[i], 100 * e[i]->low,
+                      100 * e[i]->high);
+    }
+    ek_buf_puts(out, " (multi-bootstrap, percentile).</p>\n");
 }
 
 static void put_comparison(const ek_findings *findings, const ek_findings_comparison *item,
@@ -138,6 +158,7 @@ static void put_comparison(const ek_findings *findings, const ek_findings_compar
         }
     }
     ek_buf_puts(out, "</span></dd></div>\n</dl>\n");
+    put_examples_noise(&item->numbers, findings->table.facts.reported, out);
 }
 
 /* How much of the text of a lone comparison stands in the headline already. */

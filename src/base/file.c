@@ -181,14 +181,14 @@ static ek_status write_special(const char *path, const void *bytes, size_t count
 }
 
 static ek_status write_and_rename(const char *path, const char *temporary, const void *bytes,
-                                  size_t count, ek_error *err)
+                                  size_t count, bool sync, ek_error *err)
 {
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd < 0) {
         return io_error(err, temporary, "cannot create");
     }
     ek_status status = write_all(fd, temporary, bytes, count, err);
-    if (status == EK_OK && fsync(fd) != 0) {
+    if (status == EK_OK && sync && fsync(fd) != 0) {
         status = io_error(err, temporary, "cannot sync");
     }
     if (close(fd) != 0 && status == EK_OK) {
@@ -203,7 +203,8 @@ static ek_status write_and_rename(const char *path, const char *temporary, const
     return status;
 }
 
-ek_status ek_file_write(const char *path, const void *bytes, size_t count, ek_error *err)
+static ek_status replace(const char *path, const void *bytes, size_t count, bool sync,
+                         ek_error *err)
 {
     struct stat info;
     if (stat(path, &info) == 0) {
@@ -218,13 +219,23 @@ ek_status ek_file_write(const char *path, const void *bytes, size_t count, ek_er
     ek_buf_printf(&temporary, "%s.tmp.%ld", path, (long)getpid());
     ek_status status = ek_buf_status(&temporary, err);
     if (status == EK_OK) {
-        status = write_and_rename(path, temporary.data, bytes, count, err);
+        status = write_and_rename(path, temporary.data, bytes, count, sync, err);
     }
-    if (status == EK_OK) {
+    if (status == EK_OK && sync) {
         status = sync_folder_of(path, err);
     }
     ek_buf_deinit(&temporary);
     return status;
+}
+
+ek_status ek_file_write(const char *path, const void *bytes, size_t count, ek_error *err)
+{
+    return replace(path, bytes, count, true, err);
+}
+
+ek_status ek_file_replace(const char *path, const void *bytes, size_t count, ek_error *err)
+{
+    return replace(path, bytes, count, false, err);
 }
 
 ek_status ek_file_copy(const char *from, const char *to, ek_error *err)

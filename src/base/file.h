@@ -26,6 +26,8 @@ void ek_map_close(ek_map *map); /* an all-zero map is fine */
 
 /* Writes bytes to path.tmp.<pid>, syncs, renames over path: readers see the old or the new file. */
 ek_status ek_file_write(const char *path, const void *bytes, size_t count, ek_error *err);
+/* The same without syncing: for what is worth nothing after a crash of the machine. */
+ek_status ek_file_replace(const char *path, const void *bytes, size_t count, ek_error *err);
 ek_status ek_file_copy(const char *from, const char *to, ek_error *err);
 
 bool ek_file_exists(const char *path);

@@ -1,7 +1,6 @@
-/* study, status, metrics: many runs and what the store knows of them. */
+/* study, metrics: many runs and every number that they logged. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "cli/check_report.h"
@@ -10,6 +9,7 @@
 #include "cli/progress.h"
 #include "report/group_table.h"
 #include "report/metric_text.h"
+#include "report/strip_plot.h"
 #include "study/study.h"
 
 static ek_status print_table(const ek_cli *cli, ek_store *store, ek_error *err)
@@ -24,6 +24,8 @@ static ek_status print_table(const ek_cli *cli, ek_store *store, ek_error *err)
         ek_group_table_csv(&table, &out);
     } else {
         ek_group_table_text(&table, &out, &style);
+        ek_buf_putc(&out, '\n');
+        ek_strip_plot_of_table(&table, &style, &out);
     }
     ek_status status = ek_cli_print(&out, err);
     ek_buf_deinit(&out);
@@ -73,58 +75,6 @@ ek_status ek_cmd_study(ek_cli *cli, ek_error *err)
     }
     ek_spec_free(&spec);
     return status;
-}
-
-/* ---- status ---------------------------------------------------------------------------------- */
-
-static ek_status show_status(const ek_cli *cli, const char *dir, bool *active, ek_error *err)
-{
-    ek_store *store;
-    ek_run_row *runs;
-    size_t count, states[EK_RUN_INTERRUPTED + 1] = {0};
-    EK_TRY(ek_store_open_read(&store, dir, err));
-    ek_status status = ek_store_runs(store, &runs, &count, err);
-    if (status == EK_OK) {
-        for (size_t i = 0; i < count; i++) {
-            states[runs[i].status]++;
-        }
-        *active = states[EK_RUN_RUNNING] > 0;
-        if (!cli->json && !cli->csv) {
-            ek_buf out = {0};
-            ek_buf_printf(&out, " %zu runs:", count);
-            for (int s = 0; s <= EK_RUN_INTERRUPTED; s++) {
-                if (states[s] > 0) {
-                    ek_buf_printf(&out, " %zu %s", states[s], ek_run_status_name((ek_run_status)s));
-                }
-            }
-            ek_buf_puts(&out, "\n");
-            for (size_t i = 0; i < count; i++) {
-                if (runs[i].status == EK_RUN_RUNNING) {
-                    ek_buf_printf(&out, "   running: %s seed %u (run %lld)\n", runs[i].group,
-                                  runs[i].seed, (long long)runs[i].id);
-                }
-            }
-            status = ek_cli_print(&out, err);
-            ek_buf_deinit(&out);
-        }
-        ek_run_rows_free(runs, count);
-    }
-    if (status == EK_OK) {
-        status = print_table(cli, store, err);
-    }
-    ek_store_close(store);
-    return status;
-}
-
-ek_status ek_cmd_status(ek_cli *cli, ek_error *err)
-{
-    bool active = false;
-    EK_TRY(show_status(cli, cli->arguments[0], &active, err));
-    while (cli->watch && active && !ek_study_interrupted()) {
-        sleep(2);
-        EK_TRY(show_status(cli, cli->arguments[0], &active, err));
-    }
-    return EK_OK;
 }
 
 /* ---- metrics --------------------------------------------------------------------------------- */

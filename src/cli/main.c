@@ -46,7 +46,19 @@ static const ek_verb verbs[] = {
      "study; changed values are refused with a diff.",
      ek_cmd_study},
     {"status", "what a study is doing", "DIR", 1, 1, "watch json csv fail_if",
-     "evenkeel status my-study\nevenkeel status my-study --watch", "", ek_cmd_status},
+     "evenkeel status my-study\n"
+     "evenkeel status my-study --watch          # also from another machine, over ssh\n"
+     "evenkeel status my-study --json | jq .progress",
+     "Runs done, failed, running and queued, the time left, the step, loss and score of every run "
+     "at\n"
+     "work, then the table and the scores so far as a strip plot. --watch draws it again every "
+     "two\n"
+     "seconds until nobody is at work on the study; in a file or pipe it writes a line now and "
+     "then, "
+     "and\n"
+     "the table at the end. It only reads: watch as often as you like, Ctrl-C does not touch the "
+     "study.",
+     ek_cmd_status},
     {"metrics", "every logged number of a study or a run", "DIR", 1, 1, "name json csv",
      "evenkeel metrics my-study --name 'eval_*' --csv\nevenkeel metrics my-study --name train_loss",
      "Long form: run,group,recipe,seed,step,name,value. Non-finite values are written nan, inf, "

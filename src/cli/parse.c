@@ -24,7 +24,7 @@ static const ek_option rows[] = {
     {"run", NULL, 0, EK_OPTION_STRING, 0, FIELD(run), NULL, 0, 0, NULL, "Program", "RUN",
      "a run of a study: its number, GROUP/SEED, best or median; for train STUDY:RUN"},
     {"watch", NULL, 'w', EK_OPTION_FLAG, 0, FIELD(watch), "false", 0, 0, NULL, "Program", NULL,
-     "repeat every two seconds until nothing runs"},
+     "draw it again every two seconds until nobody is at work on the study; in a log, lines"},
     {"plain_text", NULL, 0, EK_OPTION_FLAG, 0, FIELD(plain_text), "false", 0, 0, NULL, "Program",
      NULL, "special tokens in the text, as [SEP], are ordinary text"},
     {"section", NULL, 0, EK_OPTION_STRING, 0, FIELD(section), NULL, 0, 0, NULL, "Program", "A[,B]",

@@ -19,10 +19,15 @@ static struct {
     double last_line, started;
 } screen;
 
-static int terminal_width(void)
+static int terminal_width(int fd)
 {
     struct winsize size;
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+}
+
+double ek_progress_interval(double elapsed)
+{
+    return fmin(60, fmax(10, elapsed / 20));
 }
 
 void ek_progress_clear(void)
@@ -74,7 +79,7 @@ ek_table_style ek_progress_style(void)
     return (ek_table_style){
         .color = terminal && !(no_color && *no_color),
         .ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0,
-        .width = terminal ? terminal_width() : 0,
+        .width = terminal ? terminal_width(STDOUT_FILENO) : 0,
     };
 }
 
@@ -88,7 +93,7 @@ static void draw_bar(double fraction, const char *text)
         bar[i] = i < filled ? '#' : '.';
     }
     bar[CELLS] = '\0';
-    fprintf(stderr, "\r[%s] %.*s\033[K", bar, terminal_width() - CELLS - 4, text);
+    fprintf(stderr, "\r[%s] %.*s\033[K", bar, terminal_width(STDERR_FILENO) - CELLS - 4, text);
     fflush(stderr);
     screen.bar_shown = true;
 }
@@ -105,7 +110,7 @@ static void show(double fraction, const char *text, bool due)
             screen.last_line = now;
             draw_bar(fraction, text);
         }
-    } else if (now - screen.last_line > 10) {
+    } else if (now - screen.last_line > ek_progress_interval(now - screen.started)) {
         screen.last_line = now;
         fprintf(stderr, "%s\n", text);
     }

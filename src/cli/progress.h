@@ -1,7 +1,7 @@
 /* progress.h - what people see while something long is running, on standard error.
  *
- * On a terminal one line that is redrawn; elsewhere a plain line at every finished run and at most
- * one in ten seconds between. NO_COLOR, TERM=dumb and -q are honoured.
+ * On a terminal one line that is redrawn; elsewhere a plain line at every finished run and, between
+ * them, at most one in ten seconds, later in a minute. NO_COLOR, TERM=dumb and -q are honoured.
  */
 #ifndef EK_CLI_PROGRESS_H
 #define EK_CLI_PROGRESS_H
@@ -21,6 +21,10 @@ void ek_progress_clear(void);
 /* For ek_study_control.progress and for single runs. */
 void ek_progress_study(void *user, const ek_study_progress *progress);
 void ek_progress_run(void *user, int64_t step, int64_t total);
+
+/* Seconds between two lines of a log that has been growing for this long: 10, from three minutes on
+ * more, from twenty on 60. */
+double ek_progress_interval(double elapsed);
 
 /* How tables should look on standard output. */
 ek_table_style ek_progress_style(void);

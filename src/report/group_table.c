@@ -313,7 +313,7 @@ void ek_run_row_json(const ek_run_row *run, ek_buf *out)
     }
 }
 
-void ek_group_table_json(const ek_group_table *table, ek_buf *out)
+void ek_group_table_json_open(const ek_group_table *table, ek_buf *out)
 {
     ek_buf_putc(out, '{');
     put_string(out, "task", table->facts.task);
@@ -334,5 +334,11 @@ void ek_group_table_json(const ek_group_table *table, ek_buf *out)
         ek_buf_puts(out, i ? "," : "");
         ek_run_row_json(&table->runs[i], out);
     }
-    ek_buf_puts(out, "]}\n");
+    ek_buf_putc(out, ']');
+}
+
+void ek_group_table_json(const ek_group_table *table, ek_buf *out)
+{
+    ek_group_table_json_open(table, out);
+    ek_buf_puts(out, "}\n");
 }

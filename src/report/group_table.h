@@ -50,5 +50,8 @@ void ek_group_table_json(const ek_group_table *table, ek_buf *out);
 /* The objects that its arrays "groups" and "runs" are made of. */
 void ek_group_row_json(const ek_group_row *row, ek_buf *out);
 void ek_run_row_json(const ek_run_row *run, ek_buf *out);
+/* The same without the "}" and the newline at its end: the caller adds members (",\"key\":...") and
+ * closes it. */
+void ek_group_table_json_open(const ek_group_table *table, ek_buf *out);
 
 #endif

@@ -25,6 +25,14 @@ static ek_verdict_side side_of(double p, bool towards_b)
     return towards_b ? EK_VERDICT_B : EK_VERDICT_A;
 }
 
+/* The same, where the effect's interval must leave out `nothing` too; a ratio to 0 has none. */
+static ek_verdict_side side_with(double p, bool towards_b, const ek_estimate *e, double nothing)
+{
+    bool inside = e->low <= nothing && nothing <= e->high; /* false where there is no interval */
+    ek_verdict_side side = side_of(p, towards_b);
+    return side >= EK_VERDICT_A && inside ? EK_VERDICT_UNCLEAR : side;
+}
+
 void ek_verdict_p(const ek_comparison *c, double p[3])
 {
     bool tested = c->a.n >= EK_VERDICT_FEWEST_RUNS && c->b.n >= EK_VERDICT_FEWEST_RUNS;
@@ -36,9 +44,9 @@ void ek_verdict_p(const ek_comparison *c, double p[3])
 ek_verdict ek_verdict_from(const ek_comparison *c, const double corrected[3])
 {
     return (ek_verdict){
-        .spread = side_of(corrected[0], c->b.sd < c->a.sd),
+        .spread = side_with(corrected[0], c->b.sd < c->a.sd, &c->sd_ratio, 1.0),
         .failures = side_of(corrected[1], c->failed_difference < 0),
-        .level = side_of(corrected[2], c->a12.value > 0.5),
+        .level = side_with(corrected[2], c->a12.value > 0.5, &c->a12, 0.5),
         .spread_p = corrected[0],
         .failures_p = corrected[1],
         .level_p = corrected[2],
@@ -62,9 +70,12 @@ ek_score_unit ek_score_unit_of(const ek_comparison *c)
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
+/* " (p 0.012)"; nothing where there was no test. */
 static void put_p(ek_buf *out, double p)
 {
-    ek_buf_printf(out, p < 0.001 ? "p < 0.001" : p < 0.1 ? "p %.3f" : "p %.2f", p);
+    if (!isnan(p)) {
+        ek_buf_printf(out, p < 0.001 ? " (p < 0.001)" : p < 0.1 ? " (p %.3f)" : " (p %.2f)", p);
+    }
 }
 
 static void put_score(ek_buf *out, double value, const ek_score_unit *unit, bool sign)
@@ -133,27 +144,27 @@ static void put_stability(const ek_comparison *c, const ek_verdict *v, const cha
         bool b_first = v->failures == EK_VERDICT_B;
         ek_buf_printf(out, "%s fails less often than %s: ", b_first ? b : a, b_first ? a : b);
         put_failures(c, b_first, out);
-        ek_buf_puts(out, " (");
         put_p(out, v->failures_p);
-        ek_buf_printf(out, "). %s has the smaller spread (", b_first ? a : b);
+        ek_buf_printf(out, ". %s has the smaller spread (", b_first ? a : b);
         put_spread(c, !b_first, unit, out);
         ek_buf_puts(out, ") only in that most of its runs failed alike.");
-    } else if (spread || failures) {
-        bool b_first = (spread ? v->spread : v->failures) == EK_VERDICT_B;
+    } else if (spread) {
+        bool b_first = v->spread == EK_VERDICT_B;
         ek_buf_printf(out, "%s is more stable than %s: ", b_first ? b : a, b_first ? a : b);
         put_spread(c, b_first, unit, out);
-        if (!isnan(v->spread_p)) {
-            ek_buf_puts(out, " (");
-            put_p(out, v->spread_p);
-            ek_buf_putc(out, ')');
-        }
+        put_p(out, v->spread_p);
         ek_buf_puts(out, "; ");
         put_failures(c, b_first, out);
-        if (!isnan(v->failures_p)) {
-            ek_buf_puts(out, " (");
-            put_p(out, v->failures_p);
-            ek_buf_putc(out, ')');
-        }
+        put_p(out, v->failures_p);
+        ek_buf_putc(out, '.');
+    } else if (failures) {
+        bool b_first = v->failures == EK_VERDICT_B;
+        ek_buf_printf(out, "%s fails less often than %s: ", b_first ? b : a, b_first ? a : b);
+        put_failures(c, b_first, out);
+        put_p(out, v->failures_p);
+        ek_buf_puts(out, "; the spread is not shown to differ: ");
+        put_spread(c, b_first, unit, out);
+        put_p(out, v->spread_p);
         ek_buf_putc(out, '.');
     } else {
         ek_buf_printf(out, "It is not shown that %s is more or less stable than %s: ", b, a);
@@ -187,9 +198,8 @@ void ek_verdict_text(const ek_comparison *c, const ek_verdict *v, const char *a,
     if (v->level >= EK_VERDICT_A) {
         ek_buf_printf(out, " %s scores higher: ", v->level == EK_VERDICT_B ? b : a);
         put_level(c, b, a, unit, out);
-        ek_buf_puts(out, " (");
         put_p(out, v->level_p);
-        ek_buf_puts(out, ").");
+        ek_buf_putc(out, '.');
     } else {
         ek_buf_puts(out, " The level is not shown to differ: ");
         put_level(c, b, a, unit, out);
@@ -243,8 +253,8 @@ void ek_verdict_assumptions(const ek_comparison *c, ek_buf *out)
                      "ones too.\n");
     ek_buf_printf(out,
                   "spread: Brown-Forsythe (centre: median); failures: Fisher exact; level: "
-                  "Mann-Whitney (%s). Two-sided, level 0.05 for each question; one comparison, so "
-                  "nothing is corrected.\n",
+                  "Mann-Whitney (%s). Two-sided, level 0.05 for each question, and the interval of "
+                  "the ratio or of P must leave out no difference.\n",
                   c->mann_whitney_exact ? "exact" : "normal, corrected for ties");
     ek_buf_puts(out,
                 "seeds only: the examples of the split are the same in every run, so their own "

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -110,6 +111,31 @@ static ek_status open_database(ek_store *store, const char *file, int flags, boo
     return check_schema(store, create, err);
 }
 
+/* Who asks whether the lock is held (ek_store_is_written) has it for a moment: wait that out. */
+static bool lock_patiently(int lock)
+{
+    const struct timespec pause = {0, 20 * 1000 * 1000};
+    for (int tries = 0; tries < 5; tries++) {
+        if (flock(lock, LOCK_EX | LOCK_NB) == 0) {
+            return true;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
+bool ek_store_is_written(const char *dir)
+{
+    char *path = ek_path_join(dir, "store.lock");
+    int lock = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    bool held = lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (lock >= 0) {
+        close(lock);
+    }
+    ek_free(path);
+    return held;
+}
+
 /* Holds DIR/store.lock for this process's life; its text says who holds it. */
 static ek_status take_lock(ek_store *store, const char *dir, ek_error *err)
 {
@@ -121,7 +147,7 @@ static ek_status take_lock(ek_store *store, const char *dir, ek_error *err)
     store->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (store->lock < 0) {
         status = ek_error_set(err, EK_E_IO, "%s: %s", path, strerror(errno));
-    } else if (flock(store->lock, LOCK_EX | LOCK_NB) != 0) {
+    } else if (!lock_patiently(store->lock)) {
         char holder[100] = "";
         ssize_t length = read(store->lock, holder, sizeof holder - 1);
         holder[length > 0 ? strcspn(holder, "\n") : 0] = '\0';

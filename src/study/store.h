@@ -57,6 +57,8 @@ ek_status ek_store_open_read(ek_store **out, const char *dir, ek_error *err);
 /* A store in memory: train without -o. */
 ek_status ek_store_open_memory(ek_store **out, ek_error *err);
 void ek_store_close(ek_store *store); /* NULL is fine */
+/* Whether a process has dir's store open for writing: its lock is held. A dead one holds none. */
+bool ek_store_is_written(const char *dir);
 
 /* First call: records the study, its groups and queued runs. Later calls: new seeds and groups are
  * added; a changed value of an existing group, of the model's or the data's hash is EK_E_USAGE with

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "study/progress_file.h"
 #include "study/worker.h"
 
 static volatile sig_atomic_t interrupted;
@@ -44,19 +45,17 @@ struct work {
     size_t next;                      /* first run that may still be queued */
     int64_t steps_before, steps_done; /* of runs finished earlier, and in this call */
     size_t done, failed, diverged, crashed;
-    double started;
+    double started, published;
+    const char *dir;
     bool stopping;
 };
 
-enum { ATTEMPTS_MAX = 2 };
+enum { ATTEMPTS_MAX = 2, PUBLISH_SECONDS = 2 };
 
 /* ---- progress -------------------------------------------------------------------------------- */
 
-static void tell(struct work *work, const ek_run_row *last)
+static ek_study_progress progress_of(const struct work *work)
 {
-    if (!work->control->progress) {
-        return;
-    }
     int64_t all = 0, here = work->steps_done, running = 0;
     for (size_t r = 0; r < work->inputs->spec->run_count; r++) {
         all += work->steps[r];
@@ -70,19 +69,83 @@ static void tell(struct work *work, const ek_run_row *last)
     }
     double seconds = ek_clock_seconds() - work->started;
     int64_t left = all - work->steps_before - here;
-    ek_study_progress progress = {
+    return (ek_study_progress){
         .total = work->inputs->spec->run_count,
         .done = work->done,
         .failed = work->failed,
         .diverged = work->diverged,
         .crashed = work->crashed,
         .running = (size_t)running,
-        .last = last,
         .eta_seconds =
             here > 0 && seconds > 1 ? seconds * (double)left / (double)here : (double)NAN,
         .fraction = all > 0 ? (double)(all - left) / (double)all : 1,
     };
-    work->control->progress(work->control->user, &progress);
+}
+
+/* The latest value of a metric of the run at work, NaN when there is none yet. */
+static double latest(const ek_metric_list *metrics, const char *name)
+{
+    for (size_t i = metrics->count; i-- > 0;) {
+        if (strcmp(metrics->rows[i].name, name) == 0) {
+            return metrics->rows[i].value;
+        }
+    }
+    return (double)NAN;
+}
+
+static void describe_run(const struct work *work, const ek_worker *worker, ek_live_run *run)
+{
+    const ek_planned_run *planned = &work->inputs->spec->runs[worker->planned];
+    char score[80];
+    snprintf(score, sizeof score, "eval_%s", work->inputs->facts.reported);
+    /* The name is borrowed: the file is written before the spec goes. */
+    *run = (ek_live_run){.run = worker->run_id,
+                         .group = work->inputs->spec->arms[planned->arm].group,
+                         .seed = planned->seed,
+                         .step = worker->step,
+                         .total_steps = work->steps[worker->planned],
+                         .loss = latest(&worker->metrics, "train_loss"),
+                         .score = latest(&worker->metrics, score),
+                         .seconds = ek_clock_seconds() - worker->begun};
+}
+
+/* For people who look on from elsewhere. That it cannot be written (a full disk) is no reason to
+ * stop a study. */
+static void publish(struct work *work, const ek_study_progress *progress)
+{
+    ek_error ignored;
+    ek_live live = {.total = progress->total,
+                    .done = progress->done,
+                    .failed = progress->failed,
+                    .crashed = progress->crashed,
+                    .fraction = progress->fraction,
+                    .eta_seconds = progress->eta_seconds};
+    live.runs = ek_calloc((size_t)work->worker_count, sizeof *live.runs);
+    if (!live.runs) {
+        return;
+    }
+    for (int w = 0; w < work->worker_count; w++) {
+        const ek_worker *worker = &work->workers[w];
+        if (worker->pid && worker->planned >= 0 && worker->started) {
+            describe_run(work, worker, &live.runs[live.run_count++]);
+        }
+    }
+    ek_progress_file_write(work->dir, &live, &ignored);
+    ek_free(live.runs);
+}
+
+static void tell(struct work *work, const ek_run_row *last)
+{
+    ek_study_progress progress = progress_of(work);
+    double now = ek_clock_seconds();
+    if (work->published == 0 || now - work->published >= PUBLISH_SECONDS) {
+        work->published = now;
+        publish(work, &progress);
+    }
+    progress.last = last;
+    if (work->control->progress) {
+        work->control->progress(work->control->user, &progress);
+    }
 }
 
 static void count_outcome(struct work *work, ek_outcome outcome)
@@ -452,8 +515,11 @@ static ek_status run_study(struct work *work, const char *dir, ek_error *err)
     EK_TRY(ek_store_environment(work->store, ek_isa_name(isa), work->worker_count,
                                 work->layout.threads, err));
     EK_TRY(prepare_runs(work, err));
+    work->dir = dir;
     tell(work, NULL);
-    EK_TRY(coordinate(work, err));
+    ek_status status = coordinate(work, err);
+    ek_progress_file_remove(dir);
+    EK_TRY(status);
     if (work->stopping) {
         return ek_error_set(err, EK_E_INTERRUPTED,
                             "interrupted with %zu of %zu runs done; the same command continues",

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/cpu.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -286,6 +287,7 @@ ek_status ek__worker_assign(ek_worker *worker, int64_t planned, ek_error *err)
     worker->planned = planned;
     worker->started = true;
     worker->step = worker->total_steps = 0;
+    worker->begun = ek_clock_seconds();
     return write_all(worker->command, &planned, sizeof planned)
                ? EK_OK
                : ek_error_set(err, EK_E_FAILED, "worker %ld does not listen", (long)worker->pid);

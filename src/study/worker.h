@@ -32,6 +32,7 @@ typedef struct {
     bool started;        /* the worker knows of it */
     int64_t run_id;
     int64_t step, total_steps;
+    double begun; /* ek_clock_seconds when it was told */
     ek_metric_list metrics;
 } ek_worker;
 

@@ -50,6 +50,8 @@ static void write_then_read(void **state)
     check_content(path, "one");
     assert_int_equal(ek_file_write(path, "", 0, &err), EK_OK);
     check_content(path, "");
+    assert_int_equal(ek_file_replace(path, "unsynced", 8, &err), EK_OK);
+    check_content(path, "unsynced");
     assert_int_equal(ek_file_write(path, "two", 3, &err), EK_OK);
     assert_int_equal(entries(temp_folder), 1); /* no temporary file is left */
 

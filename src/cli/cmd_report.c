@@ -92,9 +92,11 @@ static ek_status report_html(const ek_cli *cli, const ek_findings *findings, ek_
     return status;
 }
 
-static ek_status report_text(const ek_cli *cli, const ek_findings *findings, ek_error *err)
+static ek_status report_text(const ek_cli *cli, const ek_findings *findings, ek_store *store,
+                             ek_error *err)
 {
     ek_buf out = {0};
+    ek_status status = EK_OK;
     if (cli->format == FORMAT_MARKDOWN) {
         ek_findings_markdown(findings, &out);
     } else if (cli->format == FORMAT_LATEX) {
@@ -102,9 +104,9 @@ static ek_status report_text(const ek_cli *cli, const ek_findings *findings, ek_
     } else if (cli->format == FORMAT_CSV) {
         ek_group_table_csv(&findings->table, &out);
     } else {
-        ek_findings_json(findings, &out);
+        status = ek_findings_json(findings, store, &out, err);
     }
-    ek_status status = ek_buf_status(&out, err);
+    status = status == EK_OK ? ek_buf_status(&out, err) : status;
     if (status == EK_OK) {
         status = cli->output ? ek_file_write(cli->output, out.data, out.length, err)
                              : ek_cli_print(&out, err);
@@ -125,7 +127,7 @@ ek_status ek_cmd_report(ek_cli *cli, ek_error *err)
     ek_status status = ek_findings_load(&findings, store, err);
     if (status == EK_OK) {
         status = cli->format == FORMAT_HTML ? report_html(cli, &findings, store, err)
-                                            : report_text(cli, &findings, err);
+                                            : report_text(cli, &findings, store, err);
         ek_findings_free(&findings);
     }
     ek_store_close(store);

@@ -411,17 +411,6 @@ static void json_lines(ek_buf *out, const char *key, const char *lines)
     ek_buf_putc(out, ']');
 }
 
-static void json_estimate(ek_buf *out, const char *name, const ek_estimate *e)
-{
-    ek_buf_printf(out, "\"%s\":{\"value\":", name);
-    ek_buf_json_double(out, e->value);
-    ek_buf_puts(out, ",\"low\":");
-    ek_buf_json_double(out, e->low);
-    ek_buf_puts(out, ",\"high\":");
-    ek_buf_json_double(out, e->high);
-    ek_buf_puts(out, "}");
-}
-
 static void json_verdict(const ek_group_comparison *gc, ek_buf *out)
 {
     const ek_verdict *v = &gc->verdict;
@@ -466,13 +455,8 @@ void ek_group_comparison_json(const ek_group_comparison *gc, ek_buf *out)
                   ek_interval_method_name(c->mean_difference.method));
     ek_comparison_numbers(c, put_number, out);
     if (gc->has_examples) {
-        ek_buf_puts(out, ",\"accuracy_difference\":{");
-        json_estimate(out, "seeds", &gc->examples.seeds);
-        ek_buf_putc(out, ',');
-        json_estimate(out, "examples", &gc->examples.examples);
-        ek_buf_putc(out, ',');
-        json_estimate(out, "both", &gc->examples.both);
-        ek_buf_putc(out, '}');
+        ek_buf_puts(out, ",\"accuracy_difference\":");
+        ek_multi_bootstrap_json(&gc->examples, out);
     }
     json_verdict(gc, out);
     ek_buf_puts(out, "}\n");

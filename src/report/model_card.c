@@ -111,8 +111,8 @@ static void spread(card *c)
                       "bootstrap\nover seeds), SD %.1f, min %.1f, median %.1f, max "
                       "%.1f; failed runs %zu/%zu.\nNo run is left out of any number.\n",
                       s->n, 100 * s->mean, 100 * s->mean_low, 100 * s->mean_high,
-                      ek_interval_method_name(s->mean_method), 100 * s->sd,
-                      100 * s->min, 100 * s->median, 100 * s->max, s->failed, s->n);
+                      ek_interval_method_name(s->mean_method), 100 * s->sd, 100 * s->min,
+                      100 * s->median, 100 * s->max, s->failed, s->n);
     }
     ek_recipe defaults = c->inputs->spec->arms[c->inputs->spec->runs[0].arm].recipe;
     const ek_option *row = ek_option_find(&ek_recipe_options, "report_checkpoint");

@@ -135,3 +135,25 @@ bool ek_comparison_number(const ek_comparison *c, const char *name, double *valu
     *value = search.value;
     return search.found;
 }
+
+static void json_estimate(ek_buf *out, const char *name, const ek_estimate *e)
+{
+    ek_buf_printf(out, "\"%s\":{\"value\":", name);
+    ek_buf_json_double(out, e->value);
+    ek_buf_puts(out, ",\"low\":");
+    ek_buf_json_double(out, e->low);
+    ek_buf_puts(out, ",\"high\":");
+    ek_buf_json_double(out, e->high);
+    ek_buf_puts(out, "}");
+}
+
+void ek_multi_bootstrap_json(const ek_multi_bootstrap *m, ek_buf *out)
+{
+    ek_buf_putc(out, '{');
+    json_estimate(out, "seeds", &m->seeds);
+    ek_buf_putc(out, ',');
+    json_estimate(out, "examples", &m->examples);
+    ek_buf_putc(out, ',');
+    json_estimate(out, "both", &m->both);
+    ek_buf_putc(out, '}');
+}

@@ -10,6 +10,7 @@
 
 #include "base/str.h"
 #include "stats/comparison.h"
+#include "stats/predictions.h"
 
 typedef void ek_number_visitor(void *user, const char *name, double value);
 
@@ -17,6 +18,9 @@ typedef void ek_number_visitor(void *user, const char *name, double value);
 void ek_summary_numbers(const ek_summary *summary, ek_number_visitor *visit, void *user);
 /* sd_ratio, sd_ratio_low, ..., brown_forsythe_p, ... */
 void ek_comparison_numbers(const ek_comparison *c, ek_number_visitor *visit, void *user);
+
+/* {"seeds":{"value":..,"low":..,"high":..},"examples":{..},"both":{..}} */
+void ek_multi_bootstrap_json(const ek_multi_bootstrap *m, ek_buf *out);
 
 /* By name; false when there is none. */
 bool ek_summary_number(const ek_summary *summary, const char *name, double *value);

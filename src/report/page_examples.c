@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "report/disagreement.h"
 #include "report/page_parts.h"
-#include "stats/predictions.h"
 
-enum { SHOWN = 10, RUNS_MOST = 200, TEXT_MOST = 400, GROUPS_OPEN = 4, TITLE_MOST = 3 };
+enum { SHOWN = 10, WRONG_MOST = 60, TEXT_MOST = 400, GROUPS_OPEN = 4, TITLE_MOST = 3 };
 
 /* How the runs of a group answered one example. */
 struct answers {
@@ -125,11 +125,25 @@ static void put_table(const ek_findings *findings, const ek_stored_predictions *
     ek__page_scroll_close(out);
 }
 
-/* What the runs of a group say together; churn is NaN where there is nothing to compare. */
+/* What the runs of a group say together; runs is 0 where there is nothing to compare. */
 struct dispute {
-    size_t runs;
+    size_t runs, flipping, wrong;
     ek_disagreement numbers;
 };
+
+/* The examples that no run has right: wrong labels are often among them. */
+static void put_wrong(const ek_group_disagreement *d, ek_buf *out)
+{
+    if (d->wrong_count == 0) {
+        return;
+    }
+    ek_buf_printf(out, "<p class=\"notes\">No run is right on %zu example%s:", d->wrong_count,
+                  d->wrong_count == 1 ? "" : "s");
+    for (size_t i = 0; i < d->wrong_count && i < WRONG_MOST; i++) {
+        ek_buf_printf(out, "%s %zu", i ? "," : "", d->wrong[i]);
+    }
+    ek_buf_puts(out, d->wrong_count > WRONG_MOST ? ", ...</p>\n" : ".</p>\n");
+}
 
 static void put_group(const ek_findings *findings, const ek_stored_predictions *p,
                       struct answers *all, uint32_t *counts, const ek_split *texts,
@@ -159,29 +173,25 @@ static ek_status put_one(const ek_findings *findings, ek_store *store, size_t g,
                          const ek_split *texts, struct dispute *dispute, ek_buf *out, ek_error *err)
 {
     const char *group = findings->table.rows[g].group;
-    ek_stored_predictions p = {0};
-    EK_TRY(ek_store_predictions(store, group, RUNS_MOST, &p, err));
-    struct answers *all = ek_calloc(p.example_count, sizeof *all);
-    uint32_t *counts = ek_calloc((size_t)(p.label_count > 0 ? p.label_count : 1), sizeof *counts);
+    ek_group_disagreement d;
+    EK_TRY(ek_group_disagreement_load(&d, store, group, err));
+    const ek_stored_predictions *p = &d.predictions;
+    struct answers *all = ek_calloc(p->example_count, sizeof *all);
+    uint32_t *counts = ek_calloc((size_t)(p->label_count > 0 ? p->label_count : 1), sizeof *counts);
     ek_status status = EK_OK;
     if (!all || !counts) {
         status = ek_error_set(err, EK_E_MEMORY, "no memory for the examples");
-    } else if (texts && p.example_count > texts->count) {
+    } else if (texts && p->example_count > texts->count) {
         status = ek_error_set(err, EK_E_DATA, "the store has %zu validation examples, the data %zu",
-                              p.example_count, texts->count);
-    } else if (p.label_count > 1 && p.run_count > 1 && p.example_count > 0) {
-        const ek_prediction_matrix matrix = {.runs = p.run_count,
-                                             .examples = p.example_count,
-                                             .label_count = (size_t)p.label_count,
-                                             .labels = p.labels,
-                                             .truth = p.truth};
-        dispute->runs = p.run_count;
-        dispute->numbers = ek_disagreement_of(&matrix);
-        put_group(findings, &p, all, counts, texts, group, out);
+                              p->example_count, texts->count);
+    } else if (d.known) {
+        *dispute = (struct dispute){p->run_count, d.flipping, d.wrong_count, d.numbers};
+        put_group(findings, p, all, counts, texts, group, out);
+        put_wrong(&d, out);
     }
     ek_free(all);
     ek_free(counts);
-    ek_stored_predictions_free(&p);
+    ek_group_disagreement_free(&d);
     return status;
 }
 
@@ -220,7 +230,10 @@ static void put_disputes(const ek_findings *findings, const struct dispute *disp
     ek_buf_puts(out,
                 "<table class=\"numbers disputes\">\n<thead><tr><th scope=\"col\">group</th><th "
                 "scope=\"col\">runs</th><th scope=\"col\">churn (%)</th><th scope=\"col\">"
-                "Fleiss kappa</th><th scope=\"col\">S<sub>pp</sub></th></tr></thead>\n"
+                "Fleiss kappa</th><th scope=\"col\">JSD (nats)</th><th scope=\"col\">S<sub>pp"
+                "</sub></th><th scope=\"col\">Var of accuracy (points²)</th><th scope=\"col\">of "
+                "which beyond the examples</th><th scope=\"col\">flipping</th><th scope=\"col\">"
+                "always wrong</th></tr></thead>\n"
                 "<tbody>\n");
     for (size_t g = 0; g < findings->table.count; g++) {
         const ek_disagreement *d = &disputes[g].numbers;
@@ -232,15 +245,22 @@ static void put_disputes(const ek_findings *findings, const struct dispute *disp
         ek_buf_printf(out, "</th><td>%zu</td>", disputes[g].runs);
         put_number(d->churn, 100, 1, out);
         put_number(d->fleiss_kappa, 1, 3, out);
+        put_number(d->jsd, 1, 4, out);
         put_number(d->per_point, 1, 4, out);
-        ek_buf_puts(out, "</tr>\n");
+        put_number(d->test_set_variance, 1e4, 2, out);
+        put_number(d->distribution_variance, 1e4, 2, out);
+        ek_buf_printf(out, "<td>%zu</td><td>%zu</td></tr>\n", disputes[g].flipping,
+                      disputes[g].wrong);
     }
     ek_buf_puts(out, "</tbody>\n</table>\n");
     ek__page_scroll_close(out);
-    ek_buf_puts(out, "<p class=\"notes\">Churn: share of examples that two runs label differently, "
-                     "mean over all pairs of runs. Fleiss kappa: their agreement beyond chance. "
-                     "S<sub>pp</sub>: variance of being right over runs, mean over "
-                     "examples.</p>\n");
+    ek_buf_puts(
+        out, "<p class=\"notes\">Churn: share of examples that two runs label differently, mean "
+             "over all pairs of runs. Fleiss kappa: their agreement beyond chance. JSD: mean "
+             "Jensen-Shannon divergence of their probabilities. S<sub>pp</sub>: variance of being "
+             "right over runs, mean over examples. Variance of accuracy over runs, and what of it "
+             "would be left with examples without end (Jordan 2024; it may come out below 0 by "
+             "chance). Flipping: examples that some runs have right and some wrong.</p>\n");
 }
 
 /* Sections of all groups into body, what they say together into disputes. */

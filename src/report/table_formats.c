@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "report/disagreement.h"
 #include "report/markup.h"
 
 typedef void put_text(ek_buf *out, const char *text);
@@ -161,18 +162,24 @@ void ek_findings_latex(const ek_findings *findings, ek_buf *out)
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
-void ek_findings_json(const ek_findings *findings, ek_buf *out)
+ek_status ek_findings_json(const ek_findings *findings, ek_store *store, ek_buf *out, ek_error *err)
 {
-    ek_buf table = {0};
-    ek_group_table_json(&findings->table, &table);
-    /* The table is one object: the comparisons go before its closing brace and line end. */
-    ek_buf_append(out, ek_buf_text(&table), table.length >= 2 ? table.length - 2 : 0);
-    out->failed = out->failed || table.failed;
-    ek_buf_deinit(&table);
+    /* The table is one object: more members go before its closing brace. */
+    ek_group_table_json_open(&findings->table, out);
     ek_buf_puts(out, ",\"comparisons\":[");
     for (size_t i = 0; i < findings->comparison_count; i++) {
         ek_buf_puts(out, i ? "," : "");
         ek_group_comparison_json(&findings->comparisons[i].numbers, out);
     }
+    ek_buf_puts(out, "],\"disagreement\":[");
+    for (size_t i = 0; i < findings->table.count; i++) {
+        const char *group = findings->table.rows[i].group;
+        ek_group_disagreement d;
+        EK_TRY(ek_group_disagreement_load(&d, store, group, err));
+        ek_buf_puts(out, i ? "," : "");
+        ek_group_disagreement_json(&d, group, out);
+        ek_group_disagreement_free(&d);
+    }
     ek_buf_puts(out, "]}\n");
+    return ek_buf_status(out, err);
 }

@@ -93,6 +93,12 @@ jq -e '
   ([.comparisons[] | [.mann_whitney_p, .verdict.level_p]] | holm_ok) and
   any(.comparisons[]; .fisher_p != .verdict.failures_p)' report.json >/dev/null ||
   fail "p are not corrected by Holm: $(jq -c '.comparisons[] | [.fisher_p, .verdict]' report.json)"
+# Examples that no run has right, and those that some have, against plain SQL.
+right="SELECT example, sum(p.label = e.label) AS k, count(*) AS n FROM predictions p JOIN examples e USING(example)
+  JOIN runs ON runs.id = run_id WHERE status = 'done' AND group_id = 1 GROUP BY example"
+[ "$(jq -c '.disagreement[0] | [.always_wrong, .flipping]' report.json)" = \
+  "[[$(sqlite3 s/store.db "SELECT group_concat(example) FROM ($right) WHERE k = 0")],$(sqlite3 s/store.db "SELECT count(*) FROM ($right) WHERE k > 0 AND k < n")]" ] ||
+  fail "examples: $(jq -c '.disagreement[0]' report.json)"
 
 # The numbers of the table are those of the runs: SD with ddof 1, quartiles of type 7.
 jq -r '[.runs[] | select(.group == "devlin") | 100 * .score] | sort as $s | ($s | length) as $n | ($s | add / $n) as $mean

@@ -12,7 +12,8 @@
 enum {
     WIDTH_DEFAULT = 80,
     WIDTH_MIN = 40,
-    CELLS_MAX = 160, /* wider strips only tear their dots apart */
+    CELLS_MAX = 160,      /* wider strips only tear their dots apart */
+    NAME_MIN_COLUMNS = 8, /* "percent" and a blank */
     NAME_MAX_COLUMNS = 32,
     STACK_MAX = 3,
     TICK_COLUMNS = 10 /* at least this far apart */
@@ -81,7 +82,7 @@ static bool lay_out(struct plot *plot, const ek_strip_row *rows, size_t count, d
     if (!score_range(rows, count, &low, &high)) {
         return false;
     }
-    int width = style->width > 0 ? style->width : WIDTH_DEFAULT, widest = 7; /* "percent" */
+    int width = style->width > 0 ? style->width : WIDTH_DEFAULT, widest = NAME_MIN_COLUMNS;
     width = width < WIDTH_MIN ? WIDTH_MIN : width;
     for (size_t r = 0; r < count; r++) {
         int columns = ek_columns_of(rows[r].name, style->ascii);
@@ -247,6 +248,7 @@ static void put_axis(const struct plot *plot, ek_buf *out)
     int before = plot->names + 3, width = before + plot->cells + 2; /* below LINE by the maxima */
     int decimals = plot->step >= 1 ? 0 : (int)ceil(-log10(plot->step) - 1e-9);
     memset(labels, ' ', LINE);
+    memcpy(labels + 1, "percent", 7);
     int64_t first = (int64_t)ceil(plot->low / plot->step - 1e-9);
     for (int64_t t = first; (double)t * plot->step <= plot->high; t++) {
         int cell = cell_of(plot, (double)t * plot->step);
@@ -254,7 +256,6 @@ static void put_axis(const struct plot *plot, ek_buf *out)
         snprintf(text, sizeof text, "%.*f", decimals, (double)t * plot->step);
         place_label(labels, width, before + cell, text);
     }
-    memcpy(labels + 1, "percent", 7); /* names are never narrower */
     ek_buf_printf(out, " %*s  ", plot->names, "");
     for (int c = 0; c < plot->cells; c++) {
         ek_buf_puts(out, ticks[c] ? plot->glyphs->tick : plot->glyphs->axis);

@@ -57,7 +57,7 @@ wait $log_id || fail "status --watch into a file"
 wait $terminal_id || fail "status --watch on a terminal"
 wait $small_id || fail "status --watch on a small terminal"
 "$EVENKEEL" status s >final.txt
-grep -q 'median  ┊\|● run' final.txt || fail "no strip plot: $(cat final.txt)"
+grep -q '^ ● run .*▲ median' final.txt || fail "no strip plot: $(cat final.txt)"
 # The table and the plot of the end are the same everywhere.
 "$EVENKEEL" status s | tail -n +2 >want.txt
 tail -n "$(wc -l <want.txt)" log.txt | cmp -s - want.txt || fail "the log's end: $(cat log.txt)"
@@ -71,7 +71,6 @@ grep -qF "$escape[?1049h" terminal.txt || fail "not on the second screen"
 grep -qF "$escape[?25h" terminal.txt || fail "the cursor is gone"
 grep -Eq 'seed [1-3] .*█.*steps/s' terminal.txt || fail "no bar of a run: $(cat -v terminal.txt)"
 grep -q 'left' terminal.txt || fail "no time left"
-sed "s/.*$escape\[?1049l//;t;d" terminal.txt >/dev/null
 grep -qF "6 of 6 runs done" terminal.txt || fail "no final view: $(cat -v terminal.txt)"
 # Never higher than the terminal: a frame of 8 rows is 7 lines.
 grep -q 'more lines' small.txt || fail "a small terminal is not cut: $(cat -v small.txt)"
@@ -101,10 +100,18 @@ for broken in '' '[' '[]' '{"total":-1}' '{"total":1,"done":2}' '{"total":2,"run
   "$EVENKEEL" status k --json | jq -e '.progress.total == 6' >/dev/null || fail "with $broken: no --json"
 done
 exec 9<&-
-# Interrupted: the file goes.
+# Interrupted: the file goes. Ctrl-C of somebody who looks on gives the terminal back and stops nothing.
 "$EVENKEEL" "${study[@]}" -o k >/dev/null 2>&1 &
 study_id=$!
 wait_for steps_known k || fail "no step after the kill"
+TERM=xterm script -qec "stty rows 40 cols 100; echo \$\$ >watcher; exec '$EVENKEEL' status k -w" /dev/null \
+  >terminal.txt 2>&1 </dev/null &
+terminal_id=$!
+wait_for grep -qF "$escape[H" terminal.txt || fail "no frame"
+kill -INT "$(cat watcher)"
+wait $terminal_id
+tail -c 5000 terminal.txt | grep -qF "$escape[?25h$escape[?1049l" || fail "Ctrl-C leaves the terminal as it was"
+kill -0 $study_id || fail "Ctrl-C of a watcher ended the study"
 kill -TERM $study_id
 wait $study_id
 [ $? = 75 ] || fail "SIGTERM should end with 75"

@@ -75,7 +75,7 @@ static void one_run(void **state)
     ek_buf out = {0};
     size_t crosses;
     plot(&out, &row, 1, no_baseline, 80, true);
-    assert_int_equal(count_runs(out.data, 10, &crosses), 1);
+    assert_int_equal(count_runs(out.data, 11, &crosses), 1);
     assert_int_equal(crosses, 0);
     assert_non_null(strstr(out.data, "70")); /* the axis names the only score */
     assert_null(strstr(out.data, "failed"));
@@ -96,7 +96,8 @@ static void all_equal(void **state)
     for (size_t n = 1; n <= 11; n++) {
         row.count = n;
         plot(&out, &row, 1, 0.5, 60, true);
-        assert_int_equal(count_runs(out.data, 10, &crosses), n);
+        assert_int_equal(count_runs(out.data, 11, &crosses), n);
+        assert_non_null(strstr(out.data, " percent ")); /* no label touches it */
         assert_int_equal(check_width(out.data, 60), (n < 3 ? n : 3) + 4);
     }
     ek_buf_deinit(&out);
@@ -126,7 +127,7 @@ static void absent_scores(void **state)
     ek_buf out = {0};
     size_t crosses;
     plot(&out, rows, 2, no_baseline, 80, true);
-    assert_int_equal(count_runs(out.data, 10, &crosses), 2);
+    assert_int_equal(count_runs(out.data, 11, &crosses), 2);
     plot(&out, rows + 1, 1, no_baseline, 80, true);
     assert_int_equal(out.length, 0);
     plot(&out, rows, 0, no_baseline, 80, true);
@@ -143,7 +144,7 @@ static void failed_and_baseline(void **state)
     ek_buf out = {0};
     size_t crosses;
     plot(&out, &row, 1, 0.5, 80, true);
-    assert_int_equal(count_runs(out.data, 10, &crosses), 6);
+    assert_int_equal(count_runs(out.data, 11, &crosses), 6);
     assert_int_equal(crosses, 1); /* four in a cell of both kinds: a cross, a dot, a 2 */
     assert_non_null(strstr(out.data, ": baseline 50.0"));
     plot(&out, &row, 1, 0.7, 80, true);
@@ -210,7 +211,7 @@ static void any_range(void **state)
             ek_strip_row row = {"r", scores, NULL, 3};
             size_t crosses;
             plot(&out, &row, 1, no_baseline, width, true);
-            assert_int_equal(count_runs(out.data, 10, &crosses), 3);
+            assert_int_equal(count_runs(out.data, 11, &crosses), 3);
             assert_int_equal(crosses, 0);
             check_width(out.data, width);
             assert_non_null(strstr(out.data, " 0")); /* zero is a tick of every scale */

@@ -14,7 +14,8 @@ begun=$(date +%s%N)
 "$EVENKEEL" "${study[@]}" --num-train-epochs 20 --seeds 1..1 -o probe >/dev/null 2>&1 || fail "the probe"
 took=$((($(date +%s%N) - begun) / 1000000))
 epochs=$((20 * 6000 / (took > 0 ? took : 1)))
-epochs=$((epochs < 20 ? 20 : epochs > 4000 ? 4000 : epochs))
+epochs=$((epochs < 150 ? 150 : epochs > 4000 ? 4000 : epochs))
+endless=("${study[@]}" --num-train-epochs 20000)
 study+=(--num-train-epochs $epochs)
 
 # wait_for COMMAND...: until it succeeds, at most 20 seconds.
@@ -81,7 +82,7 @@ awk -v home="$escape[H" -v last="$escape[?1049l" '
   END { exit bad || NR == 0 }' small.txt || fail "a frame higher than the terminal"
 
 # Killed: the file stays, and does not lie. A broken one is no error. The same command continues.
-"$EVENKEEL" "${study[@]}" -o k >/dev/null 2>&1 &
+"$EVENKEEL" "${endless[@]}" -o k >/dev/null 2>&1 &
 study_id=$!
 wait_for steps_known k || fail "no step before the kill"
 kill -9 $study_id
@@ -101,7 +102,7 @@ for broken in '' '[' '[]' '{"total":-1}' '{"total":1,"done":2}' '{"total":2,"run
 done
 exec 9<&-
 # Interrupted: the file goes. Ctrl-C of somebody who looks on gives the terminal back and stops nothing.
-"$EVENKEEL" "${study[@]}" -o k >/dev/null 2>&1 &
+"$EVENKEEL" "${endless[@]}" -o k >/dev/null 2>&1 &
 study_id=$!
 wait_for steps_known k || fail "no step after the kill"
 TERM=xterm script -qec "stty rows 40 cols 100; echo \$\$ >watcher; exec '$EVENKEEL' status k -w" /dev/null \

@@ -11,34 +11,48 @@ enum { RESAMPLE_SEED = 1, MOST_RUNS = 100, TEXT_WIDTH = 96 };
 
 /* ---- two groups of a study ------------------------------------------------------------------- */
 
-typedef struct {
-    double *scores;
-    uint8_t *failed;
-    const ek_run_row **runs;
-    size_t n;
-} side;
-
-static void side_free(side *s)
+static ek_status check_group(const ek_group_table *table, const char *group, ek_error *err)
 {
-    ek_free(s->scores);
-    ek_free(s->failed);
-    ek_free(s->runs);
+    ek_buf names = {0};
+    for (size_t i = 0; i < table->count; i++) {
+        if (strcmp(table->rows[i].group, group) == 0) {
+            ek_buf_deinit(&names);
+            return EK_OK;
+        }
+        ek_buf_printf(&names, "%s%.60s", i ? ", " : "", table->rows[i].group);
+    }
+    ek_error_set(err, EK_E_USAGE, "the study has no group '%.60s'; it has %.800s", group,
+                 ek_buf_text(&names));
+    ek_buf_deinit(&names);
+    return EK_E_USAGE;
 }
 
-static ek_status collect(side *s, const ek_group_table *table, const char *group, ek_error *err)
+void ek_group_runs_free(ek_group_runs *g)
 {
-    s->scores = ek_calloc(table->run_count, sizeof *s->scores);
-    s->failed = ek_calloc(table->run_count, sizeof *s->failed);
-    s->runs = ek_calloc(table->run_count, sizeof *s->runs);
-    if (!s->scores || !s->failed || !s->runs) {
+    ek_free(g->scores);
+    ek_free(g->failed);
+    ek_free(g->runs);
+    *g = (ek_group_runs){0};
+}
+
+ek_status ek_group_runs_read(ek_group_runs *g, const ek_group_table *table, const char *group,
+                             ek_error *err)
+{
+    *g = (ek_group_runs){0};
+    EK_TRY(check_group(table, group, err));
+    g->scores = ek_calloc(table->run_count + 1, sizeof *g->scores);
+    g->failed = ek_calloc(table->run_count + 1, sizeof *g->failed);
+    g->runs = ek_calloc(table->run_count + 1, sizeof *g->runs);
+    if (!g->scores || !g->failed || !g->runs) {
+        ek_group_runs_free(g);
         return ek_error_set(err, EK_E_MEMORY, "no memory to compare groups");
     }
     for (size_t i = 0; i < table->run_count; i++) {
         const ek_run_row *run = &table->runs[i];
         if (run->status == EK_RUN_DONE && strcmp(run->group, group) == 0) {
-            s->scores[s->n] = run->score;
-            s->failed[s->n] = run->outcome != EK_OUTCOME_OK;
-            s->runs[s->n++] = run;
+            g->scores[g->n] = run->score;
+            g->failed[g->n] = run->outcome != EK_OUTCOME_OK;
+            g->runs[g->n++] = run;
         }
     }
     return EK_OK;
@@ -51,7 +65,7 @@ static bool same_seeds(const ek_seeds *x, const ek_seeds *y)
 }
 
 /* Brings b into the order of a's seeds; false when some run has no partner. */
-static bool pair_up(const side *a, side *b)
+static bool pair_up(const ek_group_runs *a, ek_group_runs *b)
 {
     bool paired = a->n == b->n && a->n > 0;
     for (size_t i = 0; paired && i < a->n; i++) {
@@ -73,22 +87,6 @@ static bool pair_up(const side *a, side *b)
         }
     }
     return paired;
-}
-
-static ek_status check_group(const ek_group_table *table, const char *group, ek_error *err)
-{
-    ek_buf names = {0};
-    for (size_t i = 0; i < table->count; i++) {
-        if (strcmp(table->rows[i].group, group) == 0) {
-            ek_buf_deinit(&names);
-            return EK_OK;
-        }
-        ek_buf_printf(&names, "%s%.60s", i ? ", " : "", table->rows[i].group);
-    }
-    ek_error_set(err, EK_E_USAGE, "the study has no group '%.60s'; it has %.800s", group,
-                 ek_buf_text(&names));
-    ek_buf_deinit(&names);
-    return EK_E_USAGE;
 }
 
 static ek_prediction_matrix matrix_of(const ek_stored_predictions *p)
@@ -121,17 +119,15 @@ static ek_status add_examples(ek_group_comparison *out, ek_store *store, ek_erro
 ek_status ek_group_compare(ek_group_comparison *out, const ek_group_table *table, ek_store *store,
                            const char *a, const char *b, ek_error *err)
 {
-    side left = {0}, right = {0};
+    ek_group_runs left = {0}, right = {0};
     *out = (ek_group_comparison){.a = a,
                                  .b = b,
                                  .unit = ek_percent,
                                  .table = table,
                                  .best_checkpoint = strcmp(table->checkpoint, "best") == 0};
-    EK_TRY(check_group(table, a, err));
-    EK_TRY(check_group(table, b, err));
-    ek_status status = collect(&left, table, a, err);
+    ek_status status = ek_group_runs_read(&left, table, a, err);
     if (status == EK_OK) {
-        status = collect(&right, table, b, err);
+        status = ek_group_runs_read(&right, table, b, err);
     }
     if (status == EK_OK) {
         bool paired = pair_up(&left, &right);
@@ -140,8 +136,8 @@ ek_status ek_group_compare(ek_group_comparison *out, const ek_group_table *table
         out->numbers = ek_comparison_of(&scores_a, &scores_b, paired, RESAMPLE_SEED);
         out->verdict = ek_verdict_of(&out->numbers);
     }
-    side_free(&left);
-    side_free(&right);
+    ek_group_runs_free(&left);
+    ek_group_runs_free(&right);
     return status == EK_OK && store ? add_examples(out, store, err) : status;
 }
 

@@ -31,6 +31,18 @@ typedef struct {
     const ek_group_table *table; /* NULL for two lists */
 } ek_group_comparison;
 
+/* The finished runs of one group, in the order of the table. */
+typedef struct {
+    double *scores;          /* [n] */
+    uint8_t *failed;         /* [n], 1: failed or diverged */
+    const ek_run_row **runs; /* [n], borrowed from the table */
+    size_t n;
+} ek_group_runs;
+/* An unknown group: EK_E_USAGE with those there are. Free in any case. */
+ek_status ek_group_runs_read(ek_group_runs *runs, const ek_group_table *table, const char *group,
+                             ek_error *err);
+void ek_group_runs_free(ek_group_runs *runs);
+
 /* store may be NULL (no predictions are read). An unknown group: EK_E_USAGE with those there are.
  */
 ek_status ek_group_compare(ek_group_comparison *out, const ek_group_table *table, ek_store *store,

@@ -29,6 +29,8 @@ typedef struct {
     int64_t steps;
     char *fail_if, *column; /* of compare, study, status */
     double baseline;
+    int target; /* of plan: 0 all, else 1 + ek_power_target */
+    double power;
     /* not options */
     ek_settings settings; /* every other option given, by its row's name */
     char **arguments;     /* [argument_count] what is no option, borrowed from argv */
@@ -82,6 +84,7 @@ ek_status ek_cmd_status(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_metrics(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_report(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_compare(ek_cli *cli, ek_error *err);
+ek_status ek_cmd_plan(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_export(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_eval(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_predict(ek_cli *cli, ek_error *err);

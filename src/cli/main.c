@@ -85,6 +85,19 @@ static const ek_verb verbs[] = {
      "columns of numbers (or .tsv, .jsonl): a bare column, a column 'score', or --column; columns\n"
      "'outcome' or 'failed', and 'seed' for pairs, are used where they are.",
      ek_cmd_compare},
+    {"plan", "how many seeds a comparison needs, from a pilot", "DIR [A [B]]", 1, 3,
+     "csv json column baseline target power",
+     "evenkeel plan my-study devlin stable\n"
+     "evenkeel plan my-study devlin stable --target sd --power 0.9\n"
+     "evenkeel plan --csv before.csv after.csv\n"
+     "evenkeel plan my-study stable                     # one group: how wide its intervals will "
+     "be",
+     "The runs that are there are the pilot: more are drawn from them, with replacement, and "
+     "tested.\n"
+     "So the effect is the pilot's own, and a pilot of few runs is right only by luck. --csv "
+     "reads\n"
+     "columns of numbers as compare does.",
+     ek_cmd_plan},
     {"export", "a study in the formats of other people's tools", "FORMAT DIR", 2, 2, "output force",
      "evenkeel export tensorboard my-study -o board && tensorboard --logdir board\n"
      "evenkeel export csv my-study -o tables\n"

@@ -42,10 +42,15 @@ static const ek_option rows[] = {
     {"fail_if", NULL, 0, EK_OPTION_STRING, 0, FIELD(fail_if), NULL, 0, 0, NULL, "Program", "COND",
      "end with exit code 6 when this holds, as in 'failed_frac > 0.1'; names are those of --json"},
     {"column", NULL, 0, EK_OPTION_STRING, 0, FIELD(column), NULL, 0, 0, NULL, "Program", "NAME",
-     "of compare --csv: the column of scores [score, or the only one]"},
+     "of compare and plan with --csv: the column of scores [score, or the only one]"},
     {"baseline", NULL, 0, EK_OPTION_DOUBLE, 0, FIELD(baseline), NULL, 0, 0, NULL, "Program", "X",
-     "of compare --csv: a score not above it is a failed run [columns outcome or failed, else "
+     "of compare and plan with --csv: a score not above it is a failed run [columns outcome or "
+     "failed, else "
      "none]"},
+    {"target", NULL, 0, EK_OPTION_CHOICE, 0, FIELD(target), "all", 0, 0, "all,sd,mean,failed",
+     "Program", "T", "what a comparison is to find: the spread, the level, the failed runs"},
+    {"power", NULL, 0, EK_OPTION_DOUBLE, 0, FIELD(power), "0.8", 0.05, 0.999, NULL, "Program", "P",
+     "how often it is to be found, if it is there"},
     {"force", "overwrite_output_dir", 'f', EK_OPTION_FLAG, 0, FIELD(force), "false", 0, 0, NULL,
      "Program", NULL, "overwrite what stands in the output folder"},
     {"dry_run", NULL, 'n', EK_OPTION_FLAG, 0, FIELD(dry_run), "false", 0, 0, NULL, "Program", NULL,

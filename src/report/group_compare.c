@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "report/lines.h"
 #include "report/numbers.h"
 
-enum { RESAMPLE_SEED = 1, MOST_RUNS = 100, TEXT_WIDTH = 96 };
+enum { RESAMPLE_SEED = 1, MOST_RUNS = 100 };
 
 /* ---- two groups of a study ------------------------------------------------------------------- */
 
@@ -300,25 +301,6 @@ static void examples_rows(const ek_group_comparison *gc, ek_buf *out)
                   text[0], text[1], text[2]);
 }
 
-/* Text in lines of at most TEXT_WIDTH bytes, broken at spaces, each after `indent`. */
-static void wrap(ek_buf *out, const char *first, const char *indent, const char *text)
-{
-    const char *lead = first;
-    while (*text) {
-        size_t length = strcspn(text, "\n"), room = TEXT_WIDTH - strlen(lead);
-        if (length > room) {
-            length = room;
-            while (length > 0 && text[length] != ' ') {
-                length--;
-            }
-            length = length > 0 ? length : strcspn(text, " \n");
-        }
-        ek_buf_printf(out, "%s%.*s\n", lead, (int)length, text);
-        lead = text[length] == '\n' ? first : indent;
-        text += length + (text[length] != '\0');
-    }
-}
-
 static void aso_row(const ek_group_comparison *gc, ek_buf *out)
 {
     const ek_comparison *c = &gc->numbers;
@@ -347,7 +329,7 @@ void ek_group_comparison_text(const ek_group_comparison *gc, const ek_table_styl
     snprintf(a, sizeof a, "%.21s", gc->a);
     snprintf(b, sizeof b, "%.21s", gc->b);
     ek_buf_printf(out, " %-22s %-22s %-22s %.24s against %.24s\n ", "[95 %]", a, b, gc->b, gc->a);
-    for (int i = 0; i < TEXT_WIDTH; i++) {
+    for (int i = 0; i < EK_LINES_WIDTH; i++) {
         ek_buf_puts(out, style->ascii ? "-" : "─");
     }
     ek_buf_putc(out, '\n');
@@ -359,16 +341,16 @@ void ek_group_comparison_text(const ek_group_comparison *gc, const ek_table_styl
     ek_verdict_text(c, &gc->verdict, gc->a, gc->b, &gc->unit, &text);
     ek_buf_puts(out, "\n");
     ek_buf_puts(out, style->color ? "\033[1m" : "");
-    wrap(out, " ", " ", ek_buf_text(&text));
+    ek_lines_wrap(out, " ", " ", ek_buf_text(&text));
     ek_buf_puts(out, style->color ? "\033[0m" : "");
     ek_buf_clear(&text);
     ek_verdict_warnings(c, gc->a, gc->b, gc->best_checkpoint, &text);
-    wrap(out, " warning: ", "   ", ek_buf_text(&text));
+    ek_lines_wrap(out, " warning: ", "   ", ek_buf_text(&text));
     ek_buf_clear(&text);
     ek_verdict_assumptions(c, &text);
     ek_buf_printf(out, "\n rests on (intervals: %s bootstrap, 10,000 resamples; SD: ddof 1):\n",
                   ek_interval_method_name(c->mean_difference.method));
-    wrap(out, " - ", "   ", ek_buf_text(&text));
+    ek_lines_wrap(out, " - ", "   ", ek_buf_text(&text));
     ek_buf_deinit(&text);
 }
 
@@ -395,18 +377,6 @@ static void json_side(ek_buf *out, const char *key, const char *group, const ek_
     ek_buf_puts(out, "},");
 }
 
-static void json_lines(ek_buf *out, const char *key, const char *lines)
-{
-    ek_buf_printf(out, ",\"%s\":[", key);
-    for (const char *at = lines; *at;) {
-        size_t length = strcspn(at, "\n");
-        ek_buf_puts(out, at == lines ? "" : ",");
-        ek_buf_json_string(out, at, length);
-        at += length + (at[length] == '\n');
-    }
-    ek_buf_putc(out, ']');
-}
-
 static void json_verdict(const ek_group_comparison *gc, ek_buf *out)
 {
     const ek_verdict *v = &gc->verdict;
@@ -423,10 +393,10 @@ static void json_verdict(const ek_group_comparison *gc, ek_buf *out)
     ek_buf_putc(out, '}');
     ek_buf_clear(&text);
     ek_verdict_warnings(&gc->numbers, gc->a, gc->b, gc->best_checkpoint, &text);
-    json_lines(out, "warnings", ek_buf_text(&text));
+    ek_lines_json(out, "warnings", ek_buf_text(&text));
     ek_buf_clear(&text);
     ek_verdict_assumptions(&gc->numbers, &text);
-    json_lines(out, "assumptions", ek_buf_text(&text));
+    ek_lines_json(out, "assumptions", ek_buf_text(&text));
     ek_buf_deinit(&text);
 }
 

@@ -120,9 +120,9 @@ size_t ek_power_runs(const ek_power_pilot *pilot, ek_power_target target, double
     return high;
 }
 
-ek_precision ek_precision_at(const double *scores, size_t pilot_n, size_t n)
+ek_half_widths ek_half_widths_at(const double *scores, size_t pilot_n, size_t n)
 {
-    ek_precision none = {(double)NAN, (double)NAN};
+    ek_half_widths none = {(double)NAN, (double)NAN};
     if (pilot_n < 2 || n < 2) {
         return none;
     }
@@ -136,5 +136,6 @@ ek_precision ek_precision_at(const double *scores, size_t pilot_n, size_t n)
     double sd = sqrt(m2 / (count - 1));
     double kurtosis = m2 > 0 ? m4 * count / (m2 * m2) : 3;
     double inner = kurtosis - (runs - 3) / (runs - 1); /* kurtosis >= 1, so above 0 */
-    return (ek_precision){NORMAL_0975 * sd / sqrt(runs), NORMAL_0975 * sd / 2 * sqrt(inner / runs)};
+    return (ek_half_widths){NORMAL_0975 * sd / sqrt(runs),
+                            NORMAL_0975 * sd / 2 * sqrt(inner / runs)};
 }

@@ -194,19 +194,19 @@ static void half_widths_agree_with_resampling(void **state)
         means[r] = ek_statistic_mean(draws, N);
         sds[r] = ek_statistic_sd(draws, N);
     }
-    ek_precision p = ek_precision_at(heavy, PILOT, N);
+    ek_half_widths p = ek_half_widths_at(heavy, PILOT, N);
     double mean = 1.96 * ek_statistic_sd(means, RESAMPLES);
     double sd = 1.96 * ek_statistic_sd(sds, RESAMPLES);
     assert_true(fabs(p.mean / mean - 1) < 0.05);
     assert_true(fabs(p.sd / sd - 1) < 0.07);
     /* Normal, large n: SE(SD) is near s / sqrt(2 (n - 1)), the textbook value. */
-    p = ek_precision_at(normal, PILOT, 100);
+    p = ek_half_widths_at(normal, PILOT, 100);
     assert_true(fabs(p.sd / (1.96 / sqrt(2 * 99.0)) - 1) < 0.01);
     assert_true(fabs(p.mean - 0.196) < 0.001);
-    assert_true(isnan(ek_precision_at(normal, 1, 10).mean));
-    assert_true(isnan(ek_precision_at(normal, 10, 1).sd));
+    assert_true(isnan(ek_half_widths_at(normal, 1, 10).mean));
+    assert_true(isnan(ek_half_widths_at(normal, 10, 1).sd));
     static const double flat[] = {0.5, 0.5};
-    assert_true(ek_precision_at(flat, 2, 10).sd == 0);
+    assert_true(ek_half_widths_at(flat, 2, 10).sd == 0);
 }
 
 int main(void)

@@ -112,16 +112,16 @@ static void warnings(const ek_seed_plan *plan, ek_buf *out)
     if (!plan->b || plan->pilot_a.n < 2 || plan->pilot_b.n < 2) {
         return;
     }
-    for (int t = 0; t < EK_POWER_TARGETS; t++) {
-        if (!plan->questions[t].asked || plan->questions[t].answered) {
-            continue;
-        }
-        ek_buf_puts(out, t == EK_POWER_FAILED
-                             ? "no run of either group failed: this pilot cannot say how many "
-                               "seeds a difference in failures needs\n"
-                             : "all scores are the same: this pilot cannot say how many seeds a "
-                               "difference in scores needs\n");
-        break; /* the spread and the level have the same reason */
+    bool scores =
+        (plan->questions[EK_POWER_SD].asked && !plan->questions[EK_POWER_SD].answered) ||
+        (plan->questions[EK_POWER_MEAN].asked && !plan->questions[EK_POWER_MEAN].answered);
+    if (scores) {
+        ek_buf_puts(out, "all scores are the same: this pilot cannot say how many seeds a "
+                         "difference in scores needs\n");
+    }
+    if (plan->questions[EK_POWER_FAILED].asked && !plan->questions[EK_POWER_FAILED].answered) {
+        ek_buf_puts(out, "no run of either group failed: this pilot cannot say how many seeds a "
+                         "difference in failures needs\n");
     }
 }
 
@@ -144,7 +144,8 @@ static void assumptions(const ek_seed_plan *plan, ek_buf *out)
         EK_POWER_REPETITIONS);
 }
 
-/* "80 %: 12 seeds a group for the spread, 9 for the level, none up to 500 for failures" */
+/* "80 %: 12 seeds a group for the spread, 9 for the level, more than 500 for failures (7 % with
+ * 500)" */
 static void answer(const ek_seed_plan *plan, ek_buf *out)
 {
     bool first = true;
@@ -155,13 +156,13 @@ static void answer(const ek_seed_plan *plan, ek_buf *out)
         if (first) {
             ek_buf_printf(out, "%.4g %%: ", 100 * plan->wanted);
         }
-        ek_buf_puts(out, first ? "" : ", ");
-        if (plan->questions[t].runs > 0) {
-            ek_buf_printf(out, "%zu%s %s", plan->questions[t].runs, first ? " seeds a group" : "",
-                          questions[t].answer);
-        } else {
-            ek_buf_printf(out, "no number of seeds up to %d %s (there %.0f %%)", EK_POWER_MOST,
-                          questions[t].answer, 100 * plan->questions[t].reached.value);
+        size_t runs = plan->questions[t].runs;
+        ek_buf_printf(out, "%s%s%zu%s %s", first ? "" : ", ", runs > 0 ? "" : "more than ",
+                      runs > 0 ? runs : (size_t)EK_POWER_MOST, first ? " seeds a group" : "",
+                      questions[t].answer);
+        if (runs == 0) {
+            ek_buf_printf(out, " (%.0f %% with %d)", 100 * plan->questions[t].reached.value,
+                          EK_POWER_MOST);
         }
         first = false;
     }

@@ -31,6 +31,8 @@ typedef struct {
     double baseline;
     int target; /* of plan: 0 all, else 1 + ek_power_target */
     double power;
+    int64_t mask_seed; /* of eval on masked-LM */
+    char *dump_masks;
     /* not options */
     ek_settings settings; /* every other option given, by its row's name */
     char **arguments;     /* [argument_count] what is no option, borrowed from argv */
@@ -76,6 +78,9 @@ void ek_help_version(ek_buf *out);
 /* Writes to standard output; an unfinished write (full disk, closed pipe) is an error. */
 ek_status ek_cli_print(const ek_buf *text, ek_error *err);
 
+/* Whether --task names masked-language modelling, which has no labels. */
+bool ek_cli_masked_lm(const ek_cli *cli);
+
 /* The verbs. */
 ek_status ek_cmd_check(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_train(ek_cli *cli, ek_error *err);
@@ -87,6 +92,8 @@ ek_status ek_cmd_compare(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_plan(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_export(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_eval(ek_cli *cli, ek_error *err);
+/* `eval --task mlm`, called by eval. */
+ek_status ek_cmd_eval_mlm(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_predict(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_verify(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_bench(ek_cli *cli, ek_error *err);

@@ -137,7 +137,7 @@ static ek_status compute_all(struct prediction *p, const ek_cli *cli, ek_error *
     EK_TRY(ek_workspace_reserve(&p->workspace, p->compute, err));
     EK_TRY(ek_predictions_init(&p->predictions, set->count, p->model.params.num_labels, err));
     return ek_evaluate(&p->predictions, &p->workspace, p->compute, p->model.weights, set,
-                       p->data.problem, err);
+                       p->data.problem, 0, err);
 }
 
 static ek_status predict_all(struct prediction *p, const ek_cli *cli, bool labels, ek_error *err)
@@ -171,6 +171,9 @@ static void write_metrics(const struct prediction *p, const ek_cli *cli, ek_buf 
 
 ek_status ek_cmd_eval(ek_cli *cli, ek_error *err)
 {
+    if (ek_cli_masked_lm(cli)) {
+        return ek_cmd_eval_mlm(cli, err);
+    }
     struct prediction p = {0};
     ek_buf out = {0};
     ek_status status = predict_all(&p, cli, true, err);

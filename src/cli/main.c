@@ -111,10 +111,16 @@ static const ek_verb verbs[] = {
      ek_cmd_export},
     {"eval", "a model on labelled text", "", 0, 0,
      "model task data validation_file text_column pair_column label_column metric max_seq_length "
-     "truncation segment_ids batch_size input threads json",
+     "truncation segment_ids batch_size precision input threads json mask_seed dump_masks",
      "evenkeel eval --model my-model --task rte --data glue --json\n"
-     "evenkeel eval --model my-model --input held-out.csv",
-     "", ek_cmd_eval},
+     "evenkeel eval --model my-model --input held-out.csv\n"
+     "evenkeel eval --model bert --task mlm --input wiki.txt --mask-seed 1",
+     "--task mlm reads plain text and tells the perplexity of masked-language modelling: blocks "
+     "of\n"
+     "--max-seq-length tokens, 15 % of them masked by --mask-seed, the same ones for every model "
+     "with\n"
+     "the same tokenizer.",
+     ek_cmd_eval},
     {"predict", "a model on unlabelled text, one JSON line a text", "", 0, 0,
      "model text_column pair_column max_seq_length truncation segment_ids batch_size precision "
      "input threads",

@@ -48,6 +48,7 @@ const ek_option_table ek_source_options = {rows, sizeof rows / sizeof *rows};
 enum { TABLES = EK_SPLIT_COUNT };
 struct storage {
     ek_table tables[TABLES];
+    ek_buf texts[TABLES]; /* of running text */
 };
 
 /* Columns of one file. */
@@ -575,6 +576,84 @@ ek_status ek_dataset_load_file(ek_dataset *data, const char *path, const ek_sour
     return finish(&loading, status);
 }
 
+/* ---- running text ---------------------------------------------------------------------------- */
+
+static ek_status load_lines(struct loading *loading, ek_split_kind kind, const char *path)
+{
+    enum { TEXT_BYTES_MAX = 1 << 30 };
+    ek_buf *text = &((struct storage *)loading->data->storage)->texts[kind];
+    ek_split *split = &loading->data->split[kind];
+    EK_TRY(ek_file_read(path, TEXT_BYTES_MAX, text, loading->err));
+    size_t bad = ek_utf8_check(ek_buf_text(text), text->length), lines = 0;
+    if (bad < text->length) {
+        return BAD("%s, byte %zu: this is not valid UTF-8 text", path, bad);
+    }
+    for (size_t i = 0; i < text->length; i++) {
+        lines += text->data[i] == '\n' || i + 1 == text->length;
+    }
+    split->examples = ek_calloc(lines, sizeof *split->examples);
+    if (!split->examples) {
+        return ek_error_set(loading->err, EK_E_MEMORY, "no memory for %zu lines", lines);
+    }
+    for (size_t at = 0; at < text->length; split->count++) {
+        const char *line = text->data + at;
+        const char *end = memchr(line, '\n', text->length - at);
+        size_t length = end ? (size_t)(end - line) : text->length - at;
+        split->examples[split->count] = (ek_example){.text = line,
+                                                     .text_length = length,
+                                                     .label = -1,
+                                                     .score = (double)NAN,
+                                                     .line = split->count + 1};
+        split->empty_count += is_blank(line, length);
+        at += length + 1;
+    }
+    return split->empty_count < split->count ? EK_OK : BAD("%s: there is no text in it", path);
+}
+
+/* The last lines: drawn ones would stand next to what was trained on. */
+static ek_status split_lines(struct loading *loading, double fraction)
+{
+    ek_split *train = &loading->data->split[EK_SPLIT_TRAIN];
+    ek_split *out = &loading->data->split[EK_SPLIT_VALIDATION];
+    size_t kept = train->count - (size_t)(fraction * (double)train->count);
+    out->count = train->count - kept;
+    if (kept == 0 || out->count == 0) {
+        return BAD("%zu lines are too few to take validation text from; give --validation-file",
+                   train->count);
+    }
+    out->examples = ek_calloc(out->count, sizeof *out->examples);
+    if (!out->examples) {
+        return ek_error_set(loading->err, EK_E_MEMORY, "no memory for %zu lines", out->count);
+    }
+    memcpy(out->examples, train->examples + kept, out->count * sizeof *out->examples);
+    train->count = kept;
+    loading->data->validation_drawn = true;
+    ek_buf_printf(&loading->notes, "validation: the last %zu of %zu lines of the training file\n",
+                  out->count, out->count + kept);
+    return EK_OK;
+}
+
+ek_status ek_dataset_load_text(ek_dataset *data, const char *train_file,
+                               const char *validation_file, double validation_frac, ek_error *err)
+{
+    static const ek_source none = {0};
+    struct loading loading;
+    EK_TRY(start(&loading, data, &none, err));
+    loading.text = "line";
+    data->problem = EK_PROBLEM_MASKED_LM;
+    data->metrics[0] = data->reported = "perplexity";
+    ek_status status = EK_OK;
+    if (train_file) {
+        status = load_lines(&loading, EK_SPLIT_TRAIN, train_file);
+    }
+    if (status == EK_OK && validation_file) {
+        status = load_lines(&loading, EK_SPLIT_VALIDATION, validation_file);
+    } else if (status == EK_OK) {
+        status = split_lines(&loading, validation_frac);
+    }
+    return finish(&loading, status);
+}
+
 void ek_dataset_free(ek_dataset *data)
 {
     struct storage *storage = data->storage;
@@ -582,6 +661,7 @@ void ek_dataset_free(ek_dataset *data)
         ek_free(data->split[kind].examples);
         if (storage) {
             ek_table_close(&storage->tables[kind]);
+            ek_buf_deinit(&storage->texts[kind]);
         }
     }
     for (size_t i = 0; data->label_names && i < data->label_count; i++) {

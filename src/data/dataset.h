@@ -84,6 +84,12 @@ ek_status ek_dataset_load(ek_dataset *data, const ek_source *source, uint32_t sp
 ek_status ek_dataset_load_file(ek_dataset *data, const char *path, const ek_source *columns,
                                ek_problem problem, const char *const *label_names,
                                size_t label_count, bool need_labels, ek_error *err);
+/* Running text for masked-language modelling: every line of a file is an unlabelled example (blank
+ * ones too; they have no tokens), problem EK_PROBLEM_MASKED_LM, metric "perplexity". train_file
+ * NULL: validation alone. Without a validation file the last validation_frac of the training file's
+ * lines become it. Errors are EK_E_DATA or EK_E_IO with the file. */
+ek_status ek_dataset_load_text(ek_dataset *data, const char *train_file,
+                               const char *validation_file, double validation_frac, ek_error *err);
 void ek_dataset_free(ek_dataset *data); /* an all-zero one is fine */
 
 /* Majority class of a split, and the reported metric of always predicting it (regression: of a

@@ -131,3 +131,10 @@ const ek_task *ek_task_find(const char *name)
     }
     return NULL;
 }
+
+bool ek_task_is_masked_lm(const char *name)
+{
+    char wanted[32];
+    plain_name(wanted, sizeof wanted, name);
+    return strcmp(wanted, "mlm") == 0;
+}

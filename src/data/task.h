@@ -9,7 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-typedef enum { EK_PROBLEM_CLASSIFICATION, EK_PROBLEM_REGRESSION } ek_problem;
+typedef enum {
+    EK_PROBLEM_CLASSIFICATION,
+    EK_PROBLEM_REGRESSION,
+    EK_PROBLEM_MASKED_LM /* on running text, without labels */
+} ek_problem;
 
 /* Names of metrics are scikit-learn's and GLUE's: "accuracy", "f1", "mcc", "pearson", "spearman",
  * "mse", "macro_f1". stats/metrics.h computes them by these names. */
@@ -35,5 +39,7 @@ typedef struct {
 const ek_task *ek_task_table(size_t *count);
 /* By name, any case, with or without dashes ("STS-B" = "stsb"); NULL if there is none. */
 const ek_task *ek_task_find(const char *name);
+/* "mlm": masked-language modelling on plain text. It has no row: no columns, labels or files. */
+bool ek_task_is_masked_lm(const char *name);
 
 #endif

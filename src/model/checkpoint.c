@@ -65,8 +65,11 @@ static const char *foreign_reason(const char *name)
         bool anywhere;
         const char *reason;
     } known[] = {
+        {"cls.predictions.decoder.", false,
+         "tied: another name of the word embeddings or the bias"},
         {"cls.predictions.", false, "head of masked-language modelling"},
         {"cls.seq_relationship.", false, "head of next-sentence prediction"},
+        {"pooler.dense.", true, "the pooler has no part in masked-language modelling"},
         {"embeddings.position_ids", true, "a buffer, not a weight"},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
@@ -104,12 +107,33 @@ static ek_status check_shape(const ek_param *row, const ek_tensor *tensor, const
                         tensor->name, found, expected);
 }
 
+/* The bias of the decoder has two names in the files of some versions of transformers. The short
+ * one is the parameter's; the long one fills its row when the short one is not there. */
+static const char decoder_bias[] = "cls.predictions.decoder.bias";
+
+static void decoder_bias_name(const struct loading *loading, char *name, size_t size)
+{
+    int64_t index = ek_params_find(&loading->model->params, "cls.predictions.bias");
+    if (index < 0) {
+        return;
+    }
+    if (strcmp(name, decoder_bias) == 0 && !loading->model->loaded[index]) {
+        snprintf(name, size, "cls.predictions.bias");
+    } else if (strcmp(name, "cls.predictions.bias") == 0 && loading->from[index] &&
+               strcmp(loading->from[index], decoder_bias) == 0) {
+        ek_free(loading->from[index]);
+        loading->from[index] = NULL;
+        loading->model->loaded[index] = false;
+    }
+}
+
 static ek_status take_tensor(struct loading *loading, const ek_tensor *tensor, const char *where,
                              ek_error *err)
 {
     ek_model *model = loading->model;
     char name[256];
     modern_name(name, sizeof name, tensor->name);
+    decoder_bias_name(loading, name, sizeof name);
     int64_t index = strlen(tensor->name) < sizeof name ? ek_params_find(&model->params, name) : -1;
     if (index < 0) {
         return report(loading, EK_LOAD_UNUSED, tensor->name, NULL, foreign_reason(tensor->name),

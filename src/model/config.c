@@ -225,13 +225,12 @@ void ek_model_config_free(ek_model_config *config)
     *config = (ek_model_config){0};
 }
 
-/* The raw keys with those of a classifier set; NULL without memory. */
-static json_t *classifier_config(const ek_model_config *config, const char *const *label_names,
-                                 int32_t label_count, bool regression)
+/* architectures, id2label, label2id and problem_type of a classifier; nonzero without memory. */
+static int set_labels(json_t *root, const char *const *label_names, int32_t label_count,
+                      bool regression)
 {
-    json_t *root = json_deep_copy(config->raw);
     json_t *names = json_object(), *ids = json_object();
-    int failed = !root || !names || !ids;
+    int failed = !names || !ids;
     for (int32_t i = 0; !failed && i < label_count; i++) {
         char id[16];
         snprintf(id, sizeof id, "%d", i);
@@ -241,12 +240,38 @@ static json_t *classifier_config(const ek_model_config *config, const char *cons
     if (!failed) {
         failed |= json_object_set_new(root, "architectures",
                                       json_pack("[s]", "BertForSequenceClassification"));
-        failed |= json_object_set_new(root, "model_type", json_string(config->model_type));
         failed |= json_object_set(root, "id2label", names);
         failed |= json_object_set(root, "label2id", ids);
         failed |= json_object_set_new(
             root, "problem_type",
             json_string(regression ? "regression" : "single_label_classification"));
+    }
+    json_decref(names);
+    json_decref(ids);
+    return failed;
+}
+
+/* What an earlier fine-tuning said of its labels is gone; the decoder is tied. */
+static int set_masked_lm(json_t *root)
+{
+    static const char *const gone[] = {"id2label", "label2id", "problem_type"};
+    for (size_t i = 0; i < sizeof gone / sizeof *gone; i++) {
+        json_object_del(root, gone[i]);
+    }
+    return json_object_set_new(root, "architectures", json_pack("[s]", "BertForMaskedLM")) |
+           json_object_set_new(root, "tie_word_embeddings", json_true());
+}
+
+/* The raw keys with those of the saved head set; NULL without memory. */
+static json_t *saved_config(const ek_model_config *config, const char *const *label_names,
+                            int32_t label_count, bool regression)
+{
+    json_t *root = json_deep_copy(config->raw);
+    int failed = !root;
+    if (!failed) {
+        failed |= label_count > 0 ? set_labels(root, label_names, label_count, regression)
+                                  : set_masked_lm(root);
+        failed |= json_object_set_new(root, "model_type", json_string(config->model_type));
         /* transformers derives num_labels from id2label; an old number would contradict it. */
         json_object_del(root, "num_labels");
         json_object_del(root, "_name_or_path");
@@ -257,8 +282,6 @@ static json_t *classifier_config(const ek_model_config *config, const char *cons
             }
         }
     }
-    json_decref(names);
-    json_decref(ids);
     if (failed) {
         json_decref(root);
         return NULL;
@@ -270,7 +293,7 @@ ek_status ek_model_config_save(const ek_model_config *config, const char *dir,
                                const char *const *label_names, int32_t label_count, bool regression,
                                ek_error *err)
 {
-    json_t *root = classifier_config(config, label_names, label_count, regression);
+    json_t *root = saved_config(config, label_names, label_count, regression);
     char *text = root ? json_dumps(root, JSON_INDENT(2) | JSON_SORT_KEYS) : NULL;
     char *path = ek_path_join(dir, "config.json");
     ek_status status = text && path

@@ -31,8 +31,9 @@ typedef struct {
  * errors are EK_E_MODEL with key, value and what is supported. */
 ek_status ek_model_config_load(ek_model_config *config, const char *dir, ek_error *err);
 void ek_model_config_free(ek_model_config *config);
-/* Writes dir/config.json for a classifier: the raw keys with architectures, id2label, label2id,
- * problem_type and model_type set. label_names [label_count]; label_count 1 with regression. */
+/* Writes dir/config.json; label_count 0: for BertForMaskedLM, else for a classifier: the raw keys
+ * with architectures, id2label, label2id, problem_type and model_type set. label_names
+ * [label_count]; label_count 1 with regression. */
 ek_status ek_model_config_save(const ek_model_config *config, const char *dir,
                                const char *const *label_names, int32_t label_count, bool regression,
                                ek_error *err);

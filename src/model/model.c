@@ -27,8 +27,18 @@ static ek_status open_model(ek_model *model, const char *dir, const ek_model_opt
     if (!model->dir) {
         return ek_error_set(err, EK_E_MEMORY, "no memory for a path");
     }
+    bool tied = true;
+    EK_TRY(ek_json_get_bool(model->config.raw, "tie_word_embeddings", &tied, dir, EK_E_MODEL, err));
+    if (options->masked_lm && !tied) {
+        return ek_error_set(err, EK_E_MODEL,
+                            "%s: a decoder that is not tied to the word embeddings "
+                            "(tie_word_embeddings false) is not supported",
+                            dir);
+    }
     int32_t labels = options->num_labels;
-    if (labels == 0) {
+    if (options->masked_lm) {
+        labels = 0;
+    } else if (labels == 0) {
         labels = model->config.num_labels > 0 ? model->config.num_labels : 2;
     }
     EK_TRY(make_room(model, labels, err));

@@ -25,7 +25,8 @@
 
 typedef struct {
     int32_t num_labels; /* classes, 1 for regression; 0: what config.json says (eval, predict) */
-    bool keep_head;     /* use the checkpoint's classifier; missing or of another shape: error */
+    bool masked_lm; /* with the head of masked-language modelling; num_labels is not looked at */
+    bool keep_head; /* use the checkpoint's classifier; missing or of another shape: error */
 } ek_model_options;
 
 typedef enum { EK_LOAD_LOADED, EK_LOAD_RENAMED, EK_LOAD_MISSING, EK_LOAD_UNUSED } ek_load_kind;
@@ -59,8 +60,9 @@ void ek_model_close(ek_model *model); /* an all-zero one is fine */
 /* weights [params.total_count] = the model's, with missing tensors drawn for init_seed. They may be
  * model->weights itself, once nobody else needs the pre-trained ones. */
 void ek_model_init_run(const ek_model *model, float *weights, uint32_t init_seed);
-/* Saves config.json and model.safetensors (names with prefix, as BertForSequenceClassification)
- * into an existing dir. metadata as in ek_safetensors_write. */
+/* Saves config.json and model.safetensors (names with prefix, as BertForSequenceClassification, or
+ * as BertForMaskedLM with a masked-LM head: label_names are not looked at) into an existing dir.
+ * metadata as in ek_safetensors_write. */
 ek_status ek_model_save(const ek_model *model, const float *weights, const char *dir,
                         const char *const *label_names, bool regression,
                         const char *const *metadata, ek_error *err);

@@ -13,7 +13,7 @@ const char *ek_param_group_name(ek_param_group group)
 {
     static const char *const names[] = {"embeddings",       "query",        "key",    "value",
                                         "attention_output", "intermediate", "output", "pooler",
-                                        "classifier"};
+                                        "classifier",       "predictions"};
     return names[group];
 }
 
@@ -53,7 +53,7 @@ static size_t tensor(struct builder *builder, ek_param_group group, int32_t laye
         };
         /* Every name is bounded: the longest is "bert.encoder.layer.255.attention.output.
          * LayerNorm.weight". */
-        if (group == EK_GROUP_CLASSIFIER) {
+        if (group == EK_GROUP_CLASSIFIER || group == EK_GROUP_PREDICTIONS) {
             snprintf(row->name, sizeof row->name, "%s", name);
         } else if (layer >= 0 && group != EK_GROUP_POOLER) {
             snprintf(row->name, sizeof row->name, "%sencoder.layer.%d.%s", prefix, layer, name);
@@ -106,6 +106,34 @@ static void add_layer(struct builder *b, ek_layer_offsets *o, int32_t layer,
     o->output_norm_bias = aligned_tensor(b, out, layer, 0, h, VECTOR, "output.LayerNorm.bias");
 }
 
+static void add_classifier(struct builder *b, ek_param_offsets *o, int32_t top, int32_t h,
+                           int32_t num_labels)
+{
+    ek_param_group group = EK_GROUP_POOLER;
+    o->pooler_weight = aligned_tensor(b, group, top, h, h, DECAYS | HEAD, "pooler.dense.weight");
+    o->pooler_bias = aligned_tensor(b, group, top, 0, h, HEAD, "pooler.dense.bias");
+    group = EK_GROUP_CLASSIFIER;
+    o->classifier_weight =
+        aligned_tensor(b, group, top, num_labels, h, DECAYS | HEAD, "classifier.weight");
+    o->classifier_bias = aligned_tensor(b, group, top, 0, num_labels, HEAD, "classifier.bias");
+}
+
+/* The decoder's weight has no row: it is the table of word embeddings. */
+static void add_predictions(struct builder *b, ek_param_offsets *o, int32_t top, int32_t h,
+                            int32_t vocab_size)
+{
+    ek_param_group group = EK_GROUP_PREDICTIONS;
+    o->transform_weight = aligned_tensor(b, group, top, h, h, DECAYS | HEAD,
+                                         "cls.predictions.transform.dense.weight");
+    o->transform_bias =
+        aligned_tensor(b, group, top, 0, h, HEAD, "cls.predictions.transform.dense.bias");
+    o->transform_norm_weight =
+        aligned_tensor(b, group, top, 0, h, HEAD, "cls.predictions.transform.LayerNorm.weight");
+    o->transform_norm_bias =
+        aligned_tensor(b, group, top, 0, h, HEAD, "cls.predictions.transform.LayerNorm.bias");
+    o->decoder_bias = aligned_tensor(b, group, top, 0, vocab_size, HEAD, "cls.predictions.bias");
+}
+
 static void add_all(struct builder *b, ek_param_offsets *o, const ek_model_config *c,
                     int32_t num_labels)
 {
@@ -123,13 +151,11 @@ static void add_all(struct builder *b, ek_param_offsets *o, const ek_model_confi
         ek_layer_offsets unused;
         add_layer(b, o->layers ? &o->layers[layer] : &unused, layer, c);
     }
-    group = EK_GROUP_POOLER;
-    o->pooler_weight = aligned_tensor(b, group, top, h, h, DECAYS | HEAD, "pooler.dense.weight");
-    o->pooler_bias = aligned_tensor(b, group, top, 0, h, HEAD, "pooler.dense.bias");
-    group = EK_GROUP_CLASSIFIER;
-    o->classifier_weight =
-        aligned_tensor(b, group, top, num_labels, h, DECAYS | HEAD, "classifier.weight");
-    o->classifier_bias = aligned_tensor(b, group, top, 0, num_labels, HEAD, "classifier.bias");
+    if (num_labels > 0) {
+        add_classifier(b, o, top, h, num_labels);
+    } else {
+        add_predictions(b, o, top, h, c->vocab_size);
+    }
     align(b);
 }
 

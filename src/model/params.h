@@ -26,6 +26,7 @@ typedef enum {
     EK_GROUP_OUTPUT,
     EK_GROUP_POOLER,
     EK_GROUP_CLASSIFIER,
+    EK_GROUP_PREDICTIONS, /* the head of masked-language modelling */
     EK_GROUP_COUNT
 } ek_param_group;
 const char *ek_param_group_name(ek_param_group group); /* "query", "attention_output", ... */
@@ -39,15 +40,16 @@ typedef struct {
     size_t count;          /* rows * columns */
     int32_t layer;         /* -1 embeddings, 0 .. L-1, L: pooler and classifier */
     ek_param_group group;
-    bool decays;  /* weight decay applies: not to biases and LayerNorm */
-    bool is_head; /* pooler or classifier: drawn from the init stream when missing */
+    bool decays; /* weight decay applies: not to biases and LayerNorm */
+    bool
+        is_head; /* pooler, classifier or masked-LM head: drawn from the init stream when missing */
 } ek_param;
 
 typedef struct {
     ek_param *rows;
     size_t count;
     size_t total_count; /* floats of a block, padding included (padding is always 0) */
-    int32_t num_labels; /* rows of the classifier */
+    int32_t num_labels; /* rows of the classifier; 0: a masked-LM head instead */
 } ek_params;
 
 /* Indices of the tensors that the encoder uses by role. */
@@ -61,10 +63,15 @@ typedef struct {
 typedef struct {
     size_t word, position, token_type, norm_weight, norm_bias; /* embeddings */
     size_t pooler_weight, pooler_bias, classifier_weight, classifier_bias;
+    /* masked-LM head: transform (dense, LayerNorm) and the bias of the decoder, whose weight is
+     * that of the word embeddings */
+    size_t transform_weight, transform_bias, transform_norm_weight, transform_norm_bias,
+        decoder_bias;
     ek_layer_offsets *layers; /* [num_hidden_layers] */
 } ek_param_offsets;
 
-/* num_labels: classes, or 1 for regression. */
+/* num_labels: classes, 1 for regression, or 0 for a masked-LM head (as BertForMaskedLM: without a
+ * pooler). */
 ek_status ek_params_build(ek_params *params, ek_param_offsets *offsets,
                           const ek_model_config *config, int32_t num_labels, ek_error *err);
 void ek_params_free(ek_params *params, ek_param_offsets *offsets);

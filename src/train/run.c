@@ -33,6 +33,7 @@ struct run {
     int32_t eval_id_count;
     double *tensor_norms; /* [params.count] with log_gradients */
     uint32_t example_count;
+    uint32_t epoch; /* 0-based */
     bool have_best;
     double logged_loss; /* sum over the steps since the last log */
     int64_t logged_steps;
@@ -62,7 +63,10 @@ static void lay_out(struct run *run, ek_arena *arena)
         run->best_weights = ek_arena_alloc(arena, total, sizeof(float));
     }
     ek_optimizer_plan(&run->optimizer, arena, params, input->recipe);
-    ek_optimizer_plan_lazy(&run->optimizer, arena, word_table(params), run->schedule.total_steps);
+    if (params->num_labels > 0) { /* the decoder of masked-LM gives every row a gradient */
+        ek_optimizer_plan_lazy(&run->optimizer, arena, word_table(params),
+                               run->schedule.total_steps);
+    }
     run->eval_ids = ek_arena_alloc(arena, (size_t)input->model->config.vocab_size, sizeof(int32_t));
     const ek_token_set *sets[] = {input->train, input->validation, input->validation_2};
     ek_workspace_plan(&run->workspace, arena, &input->model->config, &input->model->offsets,
@@ -89,17 +93,17 @@ size_t ek_run_bytes(const ek_run_input *input, int threads)
     const ek_model_config *config = &input->model->config;
     const ek_token_set *sets[] = {input->train, input->validation, input->validation_2};
     int32_t longest = 0;
-    size_t predicted = 0;
+    size_t evaluated = 0;
     for (size_t s = 0; s < 3; s++) {
         if (sets[s]) {
             longest = sets[s]->max_length > longest ? sets[s]->max_length : longest;
         }
         if (sets[s] && s > 0) {
-            predicted += ek_evaluate_bytes(sets[s]->count, input->model->params.num_labels);
+            evaluated += ek_evaluate_bytes(sets[s]->count, input->model->params.num_labels);
         }
     }
     int64_t fused = 3 * (int64_t)config->hidden_size, wide = config->intermediate_size;
-    return arena_bytes(input) + predicted +
+    return arena_bytes(input) + evaluated +
            ek_compute_bytes(threads, longest, config->hidden_size / config->num_attention_heads,
                             fused > wide ? fused : wide);
 }
@@ -140,39 +144,30 @@ static void dropout_options(const struct run *run, int64_t step, ek_encoder_opti
     };
 }
 
+static ek_mask_draw mask_of_epoch(const struct run *run)
+{
+    return (ek_mask_draw){run->input->seeds.order, EK_MASK_EPOCH + run->epoch};
+}
+
 /* Forward and backward of `count` examples from order[first]; returns the sum of their losses. */
 static double micro_batch(struct run *run, int64_t step, uint32_t first, int32_t count,
                           uint32_t index_in_step, float divisor)
 {
-    const ek_run_input *input = run->input;
     ek_workspace *work = &run->workspace;
-    for (int32_t i = 0; i < count; i++) {
-        uint32_t example = run->order[first + (uint32_t)i];
-        work->picked[i] = input->train->examples[example];
-        work->labels[i] = input->train->labels[example];
-        work->targets[i] = input->train->targets[example];
-    }
     ek_encoder_options encoder_options;
     ek_head_options head_options;
     dropout_options(run, step, &encoder_options, &head_options);
-    bool regression = input->problem == EK_PROBLEM_REGRESSION;
-
     encoder_options.fresh_gradients = index_in_step == 0;
-    ek_batch_fill(&work->batch, work->picked, count, index_in_step);
+    ek_workspace_fill(work, run->input->train, run->order + first, count, index_in_step,
+                      mask_of_epoch(run));
     ek_optimizer_touch(&run->optimizer, run->compute, run->weights, work->batch.distinct_ids,
                        work->batch.distinct_count);
-    ek_encoder_forward(&work->encoder, run->compute, run->weights, &work->batch, &encoder_options);
-    ek_head_forward(&work->head, run->compute, work->encoder.hidden, run->weights, &work->batch,
-                    &head_options);
-    ek_head_loss(&work->head, run->compute, regression ? NULL : work->labels,
-                 regression ? work->targets : NULL, count, divisor, true);
-    ek_head_backward(&work->head, run->compute, run->gradients, work->encoder.hidden, run->weights,
-                     &work->batch, &head_options);
-    ek_encoder_backward(&work->encoder, run->compute, run->gradients, work->head.dhidden,
-                        run->weights, &work->batch, &encoder_options);
+    ek_workspace_pass(work, run->compute, run->gradients, run->weights, &encoder_options,
+                      &head_options, run->input->problem, divisor);
+    const float *row_loss = ek_workspace_row_loss(work);
     double loss = 0;
-    for (int32_t i = 0; i < count; i++) {
-        loss += (double)work->head.row_loss[i];
+    for (int32_t i = 0; i < work->row_count; i++) {
+        loss += (double)row_loss[i];
     }
     run->result->trained_tokens += work->batch.token_count;
     return loss;
@@ -194,14 +189,14 @@ static void log_step(struct run *run, int64_t step, double rate, double norm)
 }
 
 /* Zeroes what the first micro-batch adds to: all but the encoder's linear weights, which it writes
- * (fresh_gradients), and the word embeddings, which the optimizer leaves zeroed. */
+ * (fresh_gradients), and lazy word embeddings, which the optimizer leaves zeroed. */
 static void zero_gradients(struct run *run)
 {
     const ek_params *params = &run->input->model->params;
     for (size_t i = 0; i < params->count; i++) {
         const ek_param *row = &params->rows[i];
         bool linear = row->rank == 2 && row->layer >= 0 && !row->is_head;
-        if (!linear && row != word_table(params)) {
+        if (!linear && row != run->optimizer.lazy.table) {
             ek_zero(run->compute, run->gradients + row->offset, (int64_t)row->count);
         }
     }
@@ -211,15 +206,17 @@ static void zero_gradients(struct run *run)
 static void train_step(struct run *run, int64_t step, uint32_t first, uint32_t count)
 {
     const ek_recipe *recipe = run->input->recipe;
+    int64_t rows = ek_workspace_rows(&run->workspace, run->input->train, run->order + first, count,
+                                     mask_of_epoch(run));
     zero_gradients(run);
     double loss = 0;
     for (uint32_t done = 0; done < count;) {
         uint32_t left = count - done;
         uint32_t size = left < recipe->batch_size ? left : (uint32_t)recipe->batch_size;
-        loss += micro_batch(run, step, first + done, (int32_t)size, done, (float)count);
+        loss += micro_batch(run, step, first + done, (int32_t)size, done, (float)rows);
         done += size;
     }
-    loss /= count;
+    loss /= (double)rows;
     int64_t made = step + 1;
     bool log = recipe->logging_steps > 0 &&
                (made % recipe->logging_steps == 0 || made == run->schedule.total_steps);
@@ -249,6 +246,18 @@ static void send_evaluation(const struct run *run, const char *prefix, int64_t s
     }
 }
 
+/* Examples whose predictions are kept: masked-LM has none to keep. */
+static size_t predicted(const ek_run_input *input, const ek_token_set *set)
+{
+    return input->problem == EK_PROBLEM_MASKED_LM ? 0 : set->count;
+}
+
+/* Every reported metric is better when larger, but for perplexity. */
+static bool beats(const ek_run_input *input, double score, double other)
+{
+    return input->problem == EK_PROBLEM_MASKED_LM ? score < other : score > other;
+}
+
 /* Evaluates, logs, and keeps the predictions if they are those of the reported checkpoint. */
 static ek_status evaluate(struct run *run, int64_t step, ek_error *err)
 {
@@ -259,10 +268,10 @@ static ek_status evaluate(struct run *run, int64_t step, ek_error *err)
                           run->eval_id_count);
     if (input->validation_2) {
         ek_predictions second;
-        EK_TRY(ek_predictions_init(&second, input->validation_2->count,
+        EK_TRY(ek_predictions_init(&second, predicted(input, input->validation_2),
                                    input->model->params.num_labels, err));
         ek_status status = ek_evaluate(&second, &run->workspace, run->compute, run->weights,
-                                       input->validation_2, input->problem, err);
+                                       input->validation_2, input->problem, EK_RUN_MASK_SEED, err);
         if (status == EK_OK) {
             send_evaluation(run, "eval2", step, &second, input->validation_2);
         }
@@ -270,17 +279,17 @@ static ek_status evaluate(struct run *run, int64_t step, ek_error *err)
         EK_TRY(status);
     }
     ek_predictions now;
-    EK_TRY(
-        ek_predictions_init(&now, input->validation->count, input->model->params.num_labels, err));
+    EK_TRY(ek_predictions_init(&now, predicted(input, input->validation),
+                               input->model->params.num_labels, err));
     ek_status status = ek_evaluate(&now, &run->workspace, run->compute, run->weights,
-                                   input->validation, input->problem, err);
+                                   input->validation, input->problem, EK_RUN_MASK_SEED, err);
     if (status != EK_OK) {
         ek_predictions_free(&now);
         return status;
     }
     send_evaluation(run, "eval", step, &now, input->validation);
     double score = ek_evaluate_metric(input->reported, &now, input->validation);
-    bool better = !run->have_best || score > result->best_score;
+    bool better = !run->have_best || beats(input, score, result->best_score);
     if (better) {
         run->have_best = true;
         result->best_score = score;
@@ -330,6 +339,7 @@ static ek_status train(struct run *run, ek_error *err)
     uint32_t window = (uint32_t)(recipe->batch_size * recipe->gradient_accumulation_steps);
     int64_t step = 0;
     for (uint32_t epoch = 0; step < schedule->total_steps; epoch++) {
+        run->epoch = epoch;
         if (recipe->shuffle) {
             ek_sample_epoch(run->order, run->example_count, seeds->order, epoch);
             for (uint32_t i = 0; i < run->example_count; i++) {
@@ -372,7 +382,8 @@ static void finish(struct run *run)
     if (result->nonfinite_step >= 0 || !result->predictions.finite) {
         result->outcome = EK_OUTCOME_DIVERGED;
     } else {
-        result->outcome = result->score > input->baseline ? EK_OUTCOME_OK : EK_OUTCOME_FAILED;
+        result->outcome =
+            beats(input, result->score, input->baseline) ? EK_OUTCOME_OK : EK_OUTCOME_FAILED;
     }
     if (input->keep_weights) {
         result->weights = reported;

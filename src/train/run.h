@@ -12,6 +12,11 @@
  * Metrics reach the sink as they happen: train_loss, learning_rate, grad_norm (before clipping),
  * grad_norm/<parameter> with log_gradients, eval_loss, eval_<metric>. Non-finite values are passed
  * on as they are, never hidden.
+ *
+ * problem EK_PROBLEM_MASKED_LM (a model opened with masked_lm, token sets of blocks): the loss is
+ * the mean over the masked tokens of a step's window, masks are fresh in every epoch (by the order
+ * seed) and the same in every evaluation (EK_RUN_MASK_SEED), metrics and reported are "perplexity",
+ * and no predictions are kept. The decoder gives every word embedding a gradient: none is lazy.
  */
 #ifndef EK_TRAIN_RUN_H
 #define EK_TRAIN_RUN_H
@@ -31,8 +36,11 @@
 
 /* Named seeds; each drives its own effect only. split_seed acts where the data is loaded. */
 typedef struct {
-    uint32_t init, order, dropout, subset, split;
+    uint32_t init, order, dropout, subset, split; /* order: of masked-LM also the masks */
 } ek_seeds;
+
+/* The masks of evaluations, as `eval --mask-seed 1` has them. */
+enum { EK_RUN_MASK_SEED = 1 };
 
 /* How the process ended is the run's status (study/store.h); whether it learned is its outcome.
  * failed: final score not above the majority class's in the reported metric (paper, section 3);

@@ -49,6 +49,21 @@ static ek_status append_ids(struct id_block *block, const ek_encoding *encoding,
     return EK_OK;
 }
 
+static ek_status check_vocabulary(const ek_encoding *encoding, const ek_model_config *config,
+                                  ek_error *err)
+{
+    for (size_t i = 0; i < encoding->count; i++) {
+        int32_t id = encoding->input_ids[i];
+        if (id < 0 || id >= config->vocab_size) {
+            return ek_error_set(err, EK_E_MODEL,
+                                "the tokenizer gives id %d, but the model's vocab_size is %d: "
+                                "tokenizer and model do not belong together",
+                                id, config->vocab_size);
+        }
+    }
+    return EK_OK;
+}
+
 static ek_status check_ids(const ek_encoding *encoding, const ek_model_config *config, size_t line,
                            ek_error *err)
 {
@@ -58,14 +73,8 @@ static ek_status check_ids(const ek_encoding *encoding, const ek_model_config *c
                             "--max-seq-length",
                             line, encoding->count, config->max_position_embeddings);
     }
+    EK_TRY(check_vocabulary(encoding, config, err));
     for (size_t i = 0; i < encoding->count; i++) {
-        int32_t id = encoding->input_ids[i];
-        if (id < 0 || id >= config->vocab_size) {
-            return ek_error_set(err, EK_E_MODEL,
-                                "the tokenizer gives id %d, but the model's vocab_size is %d: "
-                                "tokenizer and model do not belong together",
-                                id, config->vocab_size);
-        }
         if (encoding->token_type_ids[i] >= config->type_vocab_size) {
             return ek_error_set(err, EK_E_MODEL,
                                 "pairs need 2 segment types, the model's type_vocab_size is %d; "
@@ -76,18 +85,23 @@ static ek_status check_ids(const ek_encoding *encoding, const ek_model_config *c
     return EK_OK;
 }
 
+static ek_status check_max_length(const ek_recipe *recipe, const ek_model_config *config,
+                                  ek_error *err)
+{
+    return recipe->max_seq_length <= config->max_position_embeddings
+               ? EK_OK
+               : ek_error_set(err, EK_E_USAGE,
+                              "max_seq_length %lld is above the model's max_position_embeddings "
+                              "%d; lower --max-seq-length",
+                              (long long)recipe->max_seq_length, config->max_position_embeddings);
+}
+
 ek_status ek_token_set_build(ek_token_set *set, const ek_tokenizer *tokenizer,
                              const ek_dataset *data, ek_split_kind split_kind,
                              const ek_recipe *recipe, const ek_model_config *config, ek_error *err)
 {
     *set = (ek_token_set){0};
-    if (recipe->max_seq_length > config->max_position_embeddings) {
-        return ek_error_set(
-            err, EK_E_USAGE,
-            "max_seq_length %lld is above the model's max_position_embeddings %d; lower "
-            "--max-seq-length",
-            (long long)recipe->max_seq_length, config->max_position_embeddings);
-    }
+    EK_TRY(check_max_length(recipe, config, err));
     const ek_split *split = &data->split[split_kind];
     ek_encode_options options = ek_encode_default_options((int)recipe->max_seq_length);
     options.truncation = (ek_truncation)recipe->truncation;
@@ -131,6 +145,119 @@ done:
     ek_encoding_deinit(&encoding);
     ek_free(block.ids);
     ek_free(block.types);
+    if (status != EK_OK) {
+        ek_token_set_free(set);
+    }
+    return status;
+}
+
+/* ---- blocks of running text ------------------------------------------------------------------ */
+
+/* The ids of all texts of the split, without special tokens. */
+static ek_status append_text(struct id_block *text, ek_token_set *set,
+                             const ek_tokenizer *tokenizer, const ek_split *split,
+                             const ek_model_config *config, ek_error *err)
+{
+    ek_encode_options options = ek_encode_default_options(0);
+    options.special_in_text = false;
+    ek_encoding encoding = {0};
+    ek_status status = EK_OK;
+    for (size_t i = 0; i < split->count && status == EK_OK; i++) {
+        const ek_example *example = &split->examples[i];
+        status = ek_tokenizer_encode(tokenizer, &options, example->text, example->text_length, NULL,
+                                     0, &encoding, err);
+        if (status != EK_OK || encoding.count <= 2) {
+            continue; /* an empty line */
+        }
+        ek_encoding inner = encoding;
+        inner.input_ids++;
+        inner.token_type_ids++;
+        inner.count -= 2;
+        status = check_vocabulary(&inner, config, err);
+        if (status == EK_OK) {
+            status = append_ids(text, &inner, err);
+        }
+        set->unknown_count += encoding.unknown_count;
+    }
+    ek_encoding_deinit(&encoding);
+    return status;
+}
+
+static ek_status special_id(const ek_tokenizer *tokenizer, const ek_model_config *config,
+                            const char *token, int32_t *id, ek_error *err)
+{
+    *id = ek_tokenizer_id(tokenizer, token);
+    return *id >= 0 && *id < config->vocab_size
+               ? EK_OK
+               : ek_error_set(err, EK_E_MODEL,
+                              "the tokenizer has no %s inside the model's vocabulary: masked-"
+                              "language modelling needs it",
+                              token);
+}
+
+static ek_status cut_blocks(ek_token_set *set, const struct id_block *text, int32_t inner,
+                            int32_t cls, int32_t sep, ek_error *err)
+{
+    size_t count = (text->count + (size_t)inner - 1) / (size_t)inner;
+    EK_TRY(allocate(set, count, err));
+    set->token_count = text->count + 2 * count;
+    set->storage = ek_calloc(set->token_count, sizeof *set->storage);
+    if (!set->storage) {
+        return ek_error_set(err, EK_E_MEMORY, "no memory for %zu token ids", set->token_count);
+    }
+    int32_t *at = set->storage;
+    for (size_t i = 0; i < count; i++) {
+        size_t first = i * (size_t)inner, left = text->count - first;
+        int32_t length = left < (size_t)inner ? (int32_t)left : inner;
+        set->examples[i] = (ek_tokens){.input_ids = at, .length = length + 2};
+        set->labels[i] = -1;
+        *at++ = cls;
+        memcpy(at, text->ids + first, (size_t)length * sizeof *at);
+        at += length;
+        *at++ = sep;
+        if (set->max_length < length + 2) {
+            set->max_length = length + 2;
+        }
+    }
+    return EK_OK;
+}
+
+ek_status ek_token_set_build_blocks(ek_token_set *set, const ek_tokenizer *tokenizer,
+                                    const ek_dataset *data, ek_split_kind split,
+                                    const ek_recipe *recipe, const ek_model_config *config,
+                                    ek_error *err)
+{
+    *set = (ek_token_set){0};
+    EK_TRY(check_max_length(recipe, config, err));
+    struct id_block text = {0};
+    int32_t cls, sep;
+    ek_status status;
+    if (recipe->max_seq_length < 3) {
+        return ek_error_set(err, EK_E_USAGE, "max_seq_length %lld leaves no room for text",
+                            (long long)recipe->max_seq_length);
+    }
+    EK_GOTO(status, special_id(tokenizer, config, "[CLS]", &cls, err), done);
+    EK_GOTO(status, special_id(tokenizer, config, "[SEP]", &sep, err), done);
+    EK_GOTO(status, special_id(tokenizer, config, "[MASK]", &set->mask.mask_id, err), done);
+    size_t ids = ek_tokenizer_vocab_size(tokenizer);
+    if (ids > (size_t)config->vocab_size) {
+        status = ek_error_set(err, EK_E_MODEL,
+                              "the tokenizer has %zu tokens, the model's vocab_size is %d: random "
+                              "tokens of a mask would have no embedding",
+                              ids, config->vocab_size);
+        goto done;
+    }
+    set->mask.vocab_size = (int32_t)ids;
+    EK_GOTO(status, append_text(&text, set, tokenizer, &data->split[split], config, err), done);
+    if (text.count == 0) {
+        status = ek_error_set(err, EK_E_DATA, "the text has no tokens");
+        goto done;
+    }
+    EK_GOTO(status, cut_blocks(set, &text, (int32_t)recipe->max_seq_length - 2, cls, sep, err),
+            done);
+done:
+    ek_free(text.ids);
+    ek_free(text.types);
     if (status != EK_OK) {
         ek_token_set_free(set);
     }

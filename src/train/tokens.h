@@ -14,6 +14,7 @@
 #include "model/batch.h"
 #include "model/config.h"
 #include "text/tokenizer.h"
+#include "train/masking.h"
 #include "train/recipe.h"
 
 typedef struct {
@@ -25,6 +26,7 @@ typedef struct {
     size_t truncated_count;            /* examples that lost tokens */
     size_t unknown_count, token_count; /* [UNK] share; token_count with special tokens */
     int32_t max_length;
+    ek_mask_vocab mask;              /* of blocks; else 0 */
     int32_t *storage, *type_storage; /* private: all ids, one after another */
 } ek_token_set;
 
@@ -33,6 +35,14 @@ typedef struct {
 ek_status ek_token_set_build(ek_token_set *set, const ek_tokenizer *tokenizer,
                              const ek_dataset *data, ek_split_kind split, const ek_recipe *recipe,
                              const ek_model_config *config, ek_error *err);
+/* Running text for masked-language modelling: the tokens of all examples of the split, one after
+ * another, in blocks of max_seq_length tokens with [CLS] before and [SEP] behind (Hugging Face's
+ * run_mlm without line_by_line, but for these two and for the last, shorter block, which is kept).
+ * Special tokens written in the text are ordinary text. labels are -1. */
+ek_status ek_token_set_build_blocks(ek_token_set *set, const ek_tokenizer *tokenizer,
+                                    const ek_dataset *data, ek_split_kind split,
+                                    const ek_recipe *recipe, const ek_model_config *config,
+                                    ek_error *err);
 void ek_token_set_free(ek_token_set *set); /* an all-zero one is fine */
 
 #endif

@@ -101,7 +101,9 @@ static ek_status collect(struct facts *facts, const ek_cli *cli, const ek_study_
             facts->counts[s][split->examples[i].label]++;
         }
     }
-    facts->duplicates = ek_dataset_duplicates(data);
+    if (data->problem != EK_PROBLEM_MASKED_LM) { /* lines of text repeat: blank ones */
+        facts->duplicates = ek_dataset_duplicates(data);
+    }
     EK_TRY(measure_lengths(facts, inputs->arm_tokens[0].train, err));
     facts->bytes_loaded = ek_mem_resident(); /* before a trial run makes it more */
     EK_TRY(measure_time(facts, inputs, err));
@@ -117,7 +119,7 @@ static ek_status collect(struct facts *facts, const ek_cli *cli, const ek_study_
 
 static void text_labels(const struct facts *facts, const ek_dataset *data, ek_buf *out)
 {
-    if (data->problem == EK_PROBLEM_REGRESSION) {
+    if (data->problem != EK_PROBLEM_CLASSIFICATION) {
         return;
     }
     ek_buf_puts(out, "labels (head row: word, training, validation):\n");
@@ -130,15 +132,33 @@ static void text_labels(const struct facts *facts, const ek_dataset *data, ek_bu
     }
 }
 
+static void text_blocks(const struct facts *facts, const ek_study_inputs *inputs, ek_buf *out)
+{
+    const ek_token_set *train = inputs->arm_tokens[0].train;
+    const ek_token_set *validation = inputs->arm_tokens[0].validation;
+    ek_buf_puts(out, inputs->data.notes);
+    ek_buf_printf(
+        out,
+        "blocks: %zu training, %zu validation, of at most %d tokens; unknown tokens: %.2f "
+        "%%\nbaseline: perplexity %.0f (every token alike)\n",
+        train->count, validation->count, facts->lengths[4],
+        100.0 * (double)train->unknown_count / (double)train->token_count, inputs->baseline);
+}
+
 static void text_data(const struct facts *facts, const ek_study_inputs *inputs, ek_buf *out)
 {
     const ek_dataset *data = &inputs->data;
     const ek_split *train = &data->split[EK_SPLIT_TRAIN];
     const ek_split *validation = &data->split[EK_SPLIT_VALIDATION];
     const ek_token_set *tokens = inputs->arm_tokens[0].train;
+    static const char *const problems[] = {"classification", "regression",
+                                           "masked-language modelling"};
     ek_buf_printf(out, "task: %s, %s; reported metric: %s\n", inputs->facts.task,
-                  data->problem == EK_PROBLEM_REGRESSION ? "regression" : "classification",
-                  data->reported);
+                  problems[data->problem], data->reported);
+    if (data->problem == EK_PROBLEM_MASKED_LM) {
+        text_blocks(facts, inputs, out);
+        return;
+    }
     ek_buf_printf(out, "columns: text '%s'%s%s%s, label '%s'\n", data->text_column,
                   data->has_pairs ? ", pair '" : "", data->has_pairs ? data->pair_column : "",
                   data->has_pairs ? "'" : "", data->label_column);
@@ -218,7 +238,7 @@ static void write_json(const struct facts *facts, const ek_study_inputs *inputs,
     json_text(out, "metric", data->reported);
     json_text(out, "text_column", data->text_column);
     json_text(out, "pair_column", data->has_pairs ? data->pair_column : "");
-    json_text(out, "label_column", data->label_column);
+    json_text(out, "label_column", data->label_column ? data->label_column : "");
     json_text(out, "notes", data->notes);
     ek_buf_puts(out, "\"labels\":[");
     for (size_t i = 0; i < data->label_count; i++) {

@@ -14,6 +14,7 @@
 #include "base/option.h"
 #include "base/status.h"
 #include "base/str.h"
+#include "data/dataset.h"
 #include "study/settings.h"
 
 /* Options that belong to the program and not to a run: fields of ek_cli, rows of ek_cli_options. */
@@ -80,6 +81,8 @@ ek_status ek_cli_print(const ek_buf *text, ek_error *err);
 
 /* Whether --task names masked-language modelling, which has no labels. */
 bool ek_cli_masked_lm(const ek_cli *cli);
+/* EK_E_USAGE when it is the task of the spec: `verb` needs scores that are better when larger. */
+ek_status ek_cli_refuse_masked_lm(const char *verb, const ek_source *source, ek_error *err);
 
 /* The verbs. */
 ek_status ek_cmd_check(ek_cli *cli, ek_error *err);

@@ -113,7 +113,8 @@ static ek_status own(ek_bench *bench, ek_cli *cli, ek_error *err)
     ek_spec spec;
     ek_study_inputs inputs;
     EK_TRY(ek_spec_build(&spec, NULL, &cli->settings, err));
-    ek_status status = ek_study_load(&inputs, &spec, err);
+    ek_status status = ek_cli_refuse_masked_lm("bench", &spec.source, err);
+    status = status == EK_OK ? ek_study_load(&inputs, &spec, err) : status;
     if (status == EK_OK) {
         if (wanted(cli->section ? cli->section : "machine", "machine")) {
             status = ek_bench_machine(bench, err);

@@ -43,6 +43,16 @@ bool ek_cli_masked_lm(const ek_cli *cli)
     return task && ek_task_is_masked_lm(task->value);
 }
 
+ek_status ek_cli_refuse_masked_lm(const char *verb, const ek_source *source, ek_error *err)
+{
+    return source->task && ek_task_is_masked_lm(source->task)
+               ? ek_error_set(err, EK_E_USAGE,
+                              "'evenkeel %s' does not know --task mlm; 'evenkeel train' continues "
+                              "pre-training, 'evenkeel eval' measures perplexity",
+                              verb)
+               : EK_OK;
+}
+
 static ek_status load(struct mlm *m, const ek_cli *cli, ek_error *err)
 {
     EK_TRY(ek_cli_apply(cli, &ek_study_option_table, &m->options, err));

@@ -52,7 +52,8 @@ ek_status ek_cmd_study(ek_cli *cli, ek_error *err)
     EK_TRY(
         ek_spec_build(&spec, cli->argument_count ? cli->arguments[0] : NULL, &cli->settings, err));
     const char *dir = cli->output ? cli->output : spec.name;
-    ek_status status = ek_study_load(&inputs, &spec, err);
+    ek_status status = ek_cli_refuse_masked_lm("study", &spec.source, err);
+    status = status == EK_OK ? ek_study_load(&inputs, &spec, err) : status;
     if (status == EK_OK && cli->dry_run) {
         status = ek_check_report(cli, &inputs, err);
         ek_study_unload(&inputs);

@@ -174,6 +174,8 @@ static ek_status print_result(const ek_cli *cli, const ek_study_inputs *inputs,
                               const ek_run_result *result, ek_error *err)
 {
     ek_buf out = {0};
+    bool masked_lm = inputs->data.problem == EK_PROBLEM_MASKED_LM;
+    double unit = masked_lm ? 1 : 100; /* scores are shown in hundredths */
     if (cli->json) {
         ek_buf_puts(&out, "{\"score\":");
         ek_buf_json_double(&out, result->score);
@@ -197,17 +199,20 @@ static ek_status print_result(const ek_cli *cli, const ek_study_inputs *inputs,
     } else {
         for (const char *const *m = inputs->data.metrics; *m; m++) {
             ek_buf_printf(&out, "%-9s %.2f\n", *m,
-                          100 * ek_evaluate_metric(*m, &result->predictions,
-                                                   inputs->arm_tokens[0].validation));
+                          unit * ek_evaluate_metric(*m, &result->predictions,
+                                                    inputs->arm_tokens[0].validation));
         }
         ek_buf_printf(&out,
                       "baseline  %.2f (%s)\noutcome   %s\nweights   %s\n"
                       "time      %.1f s training, %.1f s evaluation\n"
                       "memory    %.0f MB at most\n",
-                      100 * inputs->baseline, inputs->data.reported,
+                      unit * inputs->baseline, inputs->data.reported,
                       ek_outcome_name(result->outcome), result->weights_hash, result->train_seconds,
                       result->eval_seconds, (double)ek_mem_peak() / 1e6);
-        ek_buf_puts(&out, "one seed says nothing about the spread: 'evenkeel study' runs many\n");
+        ek_buf_puts(&out,
+                    masked_lm
+                        ? ""
+                        : "one seed says nothing about the spread: 'evenkeel study' runs many\n");
     }
     ek_status status = ek_cli_print(&out, err);
     ek_buf_deinit(&out);

@@ -28,12 +28,15 @@ static const ek_verb verbs[] = {
     {"train", "one run; -o DIR keeps the model", "", 0, 0, RUN_OPTIONS "threads output force run",
      "evenkeel train --model DIR --train-file reviews.csv -o my-model\n"
      "evenkeel train --model DIR --task rte --data glue --recipe stable --seed 3\n"
-     "evenkeel train --run my-study:best -o my-model",
+     "evenkeel train --run my-study:best -o my-model\n"
+     "evenkeel train --model bert --task mlm --train-file wiki.txt -o my-bert",
      "The model is kept in Hugging Face's layout beside store.db. --run STUDY:RUN makes the model "
      "of\n"
      "a run of a study again, bit for bit, and checks its hash; RUN is a number, GROUP/SEED, best "
      "or\n"
-     "median.",
+     "median. --task mlm continues pre-training on plain text and keeps a BertForMaskedLM; it "
+     "reports\n"
+     "perplexity on --validation-file, or on the last --validation-frac of the lines.",
      ek_cmd_train},
     {"study", "many runs: recipes x settings x seeds, and their table", "[FILE]", 0, 1,
      RUN_OPTIONS "jobs threads output fail_if",

@@ -20,7 +20,7 @@ static const ek_option rows[] = {
     {"task", "task_name", 0, EK_OPTION_STRING, EK_OPTION_RESULT, FIELD(task), NULL, 0, 0, NULL,
      "Data", "NAME",
      "rte, mrpc, cola, sst2, stsb, qnli, wnli, mnli, qqp or scitail; for own files classification "
-     "or regression (default: seen from the labels, and said)"},
+     "or regression (default: seen from the labels, and said); mlm: masked-language modelling"},
     {"data", "data_dir", 0, EK_OPTION_STRING, EK_OPTION_RESULT, FIELD(data), NULL, 0, 0, NULL,
      "Data", "DIR", "folder of the task in GLUE's layout, or the folder that holds all tasks"},
     {"train_file", NULL, 0, EK_OPTION_STRING, EK_OPTION_RESULT, FIELD(train_file), NULL, 0, 0, NULL,

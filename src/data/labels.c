@@ -110,12 +110,12 @@ static ek_status choose_problem(ek_dataset *data, const ek_table *table, size_t 
     } else if (strcmp(task, "classification") == 0) {
         data->problem = EK_PROBLEM_CLASSIFICATION;
     } else {
-        return ek_error_set(
-            err, EK_E_USAGE,
-            "unknown task '%.40s'; there are classification and regression for own "
-            "files, and with --data: rte, mrpc, cola, sst2, stsb, qnli, wnli, mnli, "
-            "qqp, scitail",
-            task);
+        return ek_error_set(err, EK_E_USAGE,
+                            "unknown task '%.40s'; there are classification and regression for own "
+                            "files, mlm for plain text, and with --data: rte, mrpc, cola, sst2, "
+                            "stsb, qnli, wnli, mnli, "
+                            "qqp, scitail",
+                            task);
     }
     if (data->problem == EK_PROBLEM_CLASSIFICATION &&
         (count > EK__LABEL_CLASSES_MAX || (count > 10 && count > table->row_count / 2))) {

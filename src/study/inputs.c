@@ -17,6 +17,17 @@ struct storage {
     size_t count;
 };
 
+static void warn_of_drawn_head(const ek_model *model)
+{
+    for (size_t i = 0; i < model->params.count; i++) {
+        if (!model->loaded[i]) {
+            ek_warn("%s has no '%s' (of the head of masked-language modelling); it is drawn from "
+                    "the init seed",
+                    model->dir, model->params.rows[i].name);
+        }
+    }
+}
+
 static ek_status open_model(ek_study_inputs *inputs, ek_error *err)
 {
     const ek_spec *spec = inputs->spec;
@@ -28,9 +39,16 @@ static ek_status open_model(ek_study_inputs *inputs, ek_error *err)
                                 "one model");
         }
     }
+    bool masked_lm = inputs->data.problem == EK_PROBLEM_MASKED_LM;
     const ek_model_options options = {.num_labels = (int32_t)inputs->data.label_count,
-                                      .keep_head = keep_head};
+                                      .masked_lm = masked_lm,
+                                      .keep_head = keep_head && !masked_lm};
     EK_TRY(ek_model_open(&inputs->model, spec->options.model, &options, err));
+    if (masked_lm) {
+        /* the perplexity of guessing every token alike */
+        inputs->baseline = (double)inputs->model.config.vocab_size;
+        warn_of_drawn_head(&inputs->model);
+    }
     return ek_tokenizer_open(&inputs->tokenizer, spec->options.model, err);
 }
 
@@ -47,7 +65,8 @@ static void warn_about(const ek_study_inputs *inputs, const struct token_sets *s
                 "cased text with an uncased model?",
                 100 * unknown);
     }
-    size_t duplicates = ek_dataset_duplicates(&inputs->data);
+    bool masked_lm = inputs->data.problem == EK_PROBLEM_MASKED_LM; /* lines repeat: blank ones */
+    size_t duplicates = masked_lm ? 0 : ek_dataset_duplicates(&inputs->data);
     if (duplicates > 0) {
         ek_warn("%zu of %zu validation texts stand in the training data too: scores are flattered",
                 duplicates, inputs->data.split[EK_SPLIT_VALIDATION].count);
@@ -62,6 +81,12 @@ static ek_status build_sets(const ek_study_inputs *inputs, const ek_recipe *reci
     *sets = (struct token_sets){.max_seq_length = recipe->max_seq_length,
                                 .truncation = recipe->truncation,
                                 .segment_ids = recipe->segment_ids};
+    if (data->problem == EK_PROBLEM_MASKED_LM) {
+        EK_TRY(ek_token_set_build_blocks(&sets->train, inputs->tokenizer, data, EK_SPLIT_TRAIN,
+                                         recipe, config, err));
+        return ek_token_set_build_blocks(&sets->validation, inputs->tokenizer, data,
+                                         EK_SPLIT_VALIDATION, recipe, config, err);
+    }
     EK_TRY(ek_token_set_build(&sets->train, inputs->tokenizer, data, EK_SPLIT_TRAIN, recipe, config,
                               err));
     EK_TRY(ek_token_set_build(&sets->validation, inputs->tokenizer, data, EK_SPLIT_VALIDATION,
@@ -115,15 +140,17 @@ static ek_status collect_facts(ek_study_inputs *inputs, ek_error *err)
     const ek_dataset *data = &inputs->data;
     memcpy(facts->model_hash, inputs->model.hash, sizeof facts->model_hash);
     memcpy(facts->data_hash, data->hash, sizeof facts->data_hash);
+    bool masked_lm = data->problem == EK_PROBLEM_MASKED_LM;
     bool regression = data->problem == EK_PROBLEM_REGRESSION;
     facts->task = ek_strdup(data->task   ? data->task->name
+                            : masked_lm  ? "mlm"
                             : regression ? "regression"
                                          : "classification");
     facts->reported = data->reported;
     facts->split = "validation";
     facts->baseline = inputs->baseline;
-    facts->train_count = data->split[EK_SPLIT_TRAIN].count;
-    facts->validation_count = data->split[EK_SPLIT_VALIDATION].count;
+    facts->train_count = inputs->arm_tokens[0].train->count;
+    facts->validation_count = inputs->arm_tokens[0].validation->count;
     facts->notes = ek_strdup(data->notes);
     facts->labels = inputs->arm_tokens[0].validation->labels;
     facts->scores = inputs->arm_tokens[0].validation->scores;
@@ -140,9 +167,20 @@ static ek_status collect_facts(ek_study_inputs *inputs, ek_error *err)
 static ek_status load(ek_study_inputs *inputs, ek_error *err)
 {
     const ek_spec *spec = inputs->spec;
-    EK_TRY(ek_dataset_load(&inputs->data, &spec->source, (uint32_t)spec->options.split_seed, err));
-    inputs->baseline =
-        ek_dataset_baseline(&inputs->data, EK_SPLIT_VALIDATION, &inputs->majority_label);
+    const ek_source *source = &spec->source;
+    if (source->task && ek_task_is_masked_lm(source->task)) {
+        if (!source->train_file || source->data) {
+            return ek_error_set(err, EK_E_USAGE,
+                                "--task mlm reads plain text: give --train-file, and "
+                                "--validation-file if there is one; not --data");
+        }
+        EK_TRY(ek_dataset_load_text(&inputs->data, source->train_file, source->validation_file,
+                                    source->validation_frac, err));
+    } else {
+        EK_TRY(ek_dataset_load(&inputs->data, source, (uint32_t)spec->options.split_seed, err));
+        inputs->baseline =
+            ek_dataset_baseline(&inputs->data, EK_SPLIT_VALIDATION, &inputs->majority_label);
+    }
     EK_TRY(open_model(inputs, err));
     EK_TRY(tokenise(inputs, err));
     return collect_facts(inputs, err);

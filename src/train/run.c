@@ -103,6 +103,8 @@ size_t ek_run_bytes(const ek_run_input *input, int threads)
         }
     }
     int64_t fused = 3 * (int64_t)config->hidden_size, wide = config->intermediate_size;
+    int64_t decoder = input->model->params.num_labels > 0 ? 0 : config->vocab_size;
+    wide = wide > decoder ? wide : decoder;
     return arena_bytes(input) + evaluated +
            ek_compute_bytes(threads, longest, config->hidden_size / config->num_attention_heads,
                             fused > wide ? fused : wide);

@@ -232,10 +232,6 @@ ek_status ek_token_set_build_blocks(ek_token_set *set, const ek_tokenizer *token
     struct id_block text = {0};
     int32_t cls, sep;
     ek_status status;
-    if (recipe->max_seq_length < 3) {
-        return ek_error_set(err, EK_E_USAGE, "max_seq_length %lld leaves no room for text",
-                            (long long)recipe->max_seq_length);
-    }
     EK_GOTO(status, special_id(tokenizer, config, "[CLS]", &cls, err), done);
     EK_GOTO(status, special_id(tokenizer, config, "[SEP]", &sep, err), done);
     EK_GOTO(status, special_id(tokenizer, config, "[MASK]", &set->mask.mask_id, err), done);

@@ -38,7 +38,8 @@ ek_status ek_token_set_build(ek_token_set *set, const ek_tokenizer *tokenizer,
 /* Running text for masked-language modelling: the tokens of all examples of the split, one after
  * another, in blocks of max_seq_length tokens with [CLS] before and [SEP] behind (Hugging Face's
  * run_mlm without line_by_line, but for these two and for the last, shorter block, which is kept).
- * Special tokens written in the text are ordinary text. labels are -1. */
+ * Special tokens written in the text are ordinary text. labels are -1. max_seq_length is at least
+ * 3, as its option row says. */
 ek_status ek_token_set_build_blocks(ek_token_set *set, const ek_tokenizer *tokenizer,
                                     const ek_dataset *data, ek_split_kind split,
                                     const ek_recipe *recipe, const ek_model_config *config,

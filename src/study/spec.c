@@ -20,7 +20,7 @@ static const ek_option rows[] = {
     {"init_seed", "init_seeds", 0, EK_OPTION_STRING, RESULT, FIELD(init_seed), NULL, 0, 0, NULL,
      "Seeds", "LIST", "of the weight initialisation alone; lists of several kinds are multiplied"},
     {"order_seed", "order_seeds,data_seed", 0, EK_OPTION_STRING, RESULT, FIELD(order_seed), NULL, 0,
-     0, NULL, "Seeds", "LIST", "of the data order alone"},
+     0, NULL, "Seeds", "LIST", "of the data order (and the masks of --task mlm) alone"},
     {"dropout_seed", "dropout_seeds", 0, EK_OPTION_STRING, RESULT, FIELD(dropout_seed), NULL, 0, 0,
      NULL, "Seeds", "LIST", "of dropout alone"},
     {"subset_seed", NULL, 0, EK_OPTION_INT, RESULT, FIELD(subset_seed), "-1", -1, 4294967295.0,

@@ -28,10 +28,11 @@ with torch.no_grad():
         ids = torch.tensor([pad(b["input_ids"], 0) for b in part])
         labels = torch.tensor([pad(b["labels"], -100) for b in part])
         seen = torch.tensor([pad([1] * len(b["input_ids"]), 0) for b in part])
-        logits = model(input_ids=ids, attention_mask=seen).logits
+        chosen = labels != -100  # the other rows' logits would be most of the work
+        hidden = model.bert(input_ids=ids, attention_mask=seen).last_hidden_state[chosen]
         total += torch.nn.functional.cross_entropy(
-            logits.flatten(0, 1), labels.flatten(), ignore_index=-100, reduction="sum").item()
-        masked += int((labels != -100).sum())
+            model.cls(hidden), labels[chosen], reduction="sum").item()
+        masked += int(chosen.sum())
 loss = total / masked
 print(f"blocks {len(blocks)}, masked {masked}, loss {loss:.9f}, perplexity {math.exp(loss):.6f}")
 if len(sys.argv) > 3:

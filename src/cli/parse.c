@@ -63,7 +63,7 @@ static const ek_option rows[] = {
     {"json", NULL, 0, EK_OPTION_FLAG, 0, FIELD(json), "false", 0, 0, NULL, "Program", NULL,
      "the result as one JSON document"},
     {"csv", NULL, 0, EK_OPTION_FLAG, 0, FIELD(csv), "false", 0, 0, NULL, "Program", NULL,
-     "the result as CSV rows"},
+     "the result as CSV rows; of compare and plan: the arguments are files with columns of scores"},
     {"quiet", NULL, 'q', EK_OPTION_FLAG, 0, FIELD(quiet), "false", 0, 0, NULL, "Program", NULL,
      "no progress and no warnings"},
     {"verbose", NULL, 'v', EK_OPTION_FLAG, 0, FIELD(verbose), "false", 0, 0, NULL, "Program", NULL,

@@ -237,7 +237,7 @@ static ek_status train_into(const ek_cli *cli, ek_study_inputs *inputs, ek_store
     }
     if (status == EK_OK && cli->output) {
         status = keep_model(inputs, &result, cli->output, err);
-        if (status == EK_OK) {
+        if (status == EK_OK && inputs->data.problem != EK_PROBLEM_MASKED_LM) {
             status = ek_model_card_write(inputs, &result, again, cli->output, err);
         }
     }

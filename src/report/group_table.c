@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "data/task.h"
 #include "report/numbers.h"
 
 enum { RESAMPLE_SEED = 1, SEEDS_FEW = 5 };
@@ -73,6 +74,11 @@ static ek_status summarise(ek_group_table *table, ek_group_row *row, ek_error *e
 static ek_status load(ek_group_table *table, ek_store *store, ek_error *err)
 {
     EK_TRY(ek_store_facts(store, &table->facts, err));
+    if (ek_task_is_masked_lm(table->facts.task)) {
+        return ek_error_set(err, EK_E_USAGE,
+                            "this is a run of masked-language modelling: a perplexity is no score, "
+                            "which tables and reports need; 'evenkeel metrics' lists its numbers");
+    }
     EK_TRY(ek_store_runs(store, &table->runs, &table->run_count, err));
     for (size_t i = 0; i < table->run_count; i++) {
         if (!find_row(table, table->runs[i].group)) {

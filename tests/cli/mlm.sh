@@ -54,6 +54,7 @@ jq -es '.[0].loss == .[1].loss' trained.json after.json >/dev/null ||
 "$EVENKEEL" metrics kept --name 'eval_*' --csv | grep -c eval_perplexity | grep -qx 4 ||
   fail "eval_perplexity is not logged after every epoch"
 expect 0 "same bits" "$EVENKEEL" verify kept
+expect 2 "evenkeel metrics" "$EVENKEEL" status kept
 reviews 40 >reviews.csv # a kept model can be fine-tuned
 expect 0 "outcome" "$EVENKEEL" train --model kept --train-file reviews.csv --max-steps 1 \
   --max-seq-length 24 -q

@@ -62,6 +62,10 @@ static ek_status load(struct mlm *m, const ek_cli *cli, ek_error *err)
     if (!m->options.model) {
         return ek_error_set(err, EK_E_USAGE, "no model: give --model DIR");
     }
+    if (m->source.data) {
+        return ek_error_set(err, EK_E_USAGE,
+                            "--task mlm reads plain text: give --input FILE, not --data");
+    }
     if (!path) {
         return ek_error_set(err, EK_E_USAGE,
                             "no text: give --input FILE, plain text (- is "

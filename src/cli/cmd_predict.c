@@ -174,6 +174,9 @@ ek_status ek_cmd_eval(ek_cli *cli, ek_error *err)
     if (ek_cli_masked_lm(cli)) {
         return ek_cmd_eval_mlm(cli, err);
     }
+    if (cli->dump_masks) {
+        return ek_error_set(err, EK_E_USAGE, "--dump-masks needs --task mlm");
+    }
     struct prediction p = {0};
     ek_buf out = {0};
     ek_status status = predict_all(&p, cli, true, err);

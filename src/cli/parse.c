@@ -18,7 +18,8 @@ static const ek_option rows[] = {
      "threads of each run, neither more nor fewer [OMP_NUM_THREADS, else all cores; in a study the "
      "share that --jobs says]"},
     {"input", NULL, 'i', EK_OPTION_STRING, 0, FIELD(input), NULL, 0, 0, NULL, "Program", "FILE",
-     "text to read: .jsonl, .csv or .tsv; - or nothing: JSONL from standard input"},
+     "text to read: .jsonl, .csv or .tsv; - or nothing: JSONL from standard input; with --task mlm "
+     "plain text"},
     {"name", NULL, 0, EK_OPTION_STRING, 0, FIELD(name), NULL, 0, 0, NULL, "Program", "GLOB",
      "metrics whose name matches, as in 'eval_*'"},
     {"run", NULL, 0, EK_OPTION_STRING, 0, FIELD(run), NULL, 0, 0, NULL, "Program", "RUN",

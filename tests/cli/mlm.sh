@@ -69,6 +69,8 @@ jq -n "($one - $two | fabs) < 1e-5" | grep -qx true || fail "accumulation: $one 
 expect 4 "cls.predictions" "$EVENKEEL" eval "${small[@]}" --model "$tiny" --input held.txt
 expect 2 "does not know --task mlm" "$EVENKEEL" study "${small[@]}" --model "$mlm" --train-file train.txt
 expect 2 "plain text" "$EVENKEEL" train "${small[@]}" --model "$mlm" --data .
+expect 2 "not --data" "$EVENKEEL" eval "${small[@]}" --model "$mlm" --data . --input held.txt
+expect 2 "needs --task mlm" "$EVENKEEL" eval --model kept --input held.txt --dump-masks m.jsonl
 expect 2 "no text" "$EVENKEEL" eval "${small[@]}" --model "$mlm"
 printf ' \n\n' >blank.txt
 expect 3 "no text in it" "$EVENKEEL" eval "${small[@]}" --model "$mlm" --input blank.txt

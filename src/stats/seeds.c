@@ -13,48 +13,71 @@ static double at_least_zero(double value, bool *floored)
     return *floored ? 0.0 : value;
 }
 
-/* Mean of the cells with index `level` on one axis, as differences from the first score (so that
- * equal scores have exactly no spread). An axis is a stride and a length: index = i / stride %
- * length. */
-static double level_mean(const double *scores, size_t cells, size_t stride, size_t length,
-                         size_t level)
+/* The axes of a complete design; index on an axis of cell i = i / stride % length. */
+typedef struct {
+    const double *scores; /* [cells] */
+    size_t cells, axes;
+    size_t strides[3], lengths[3];
+    double grand;    /* mean, as all means here a difference from the first score: equal scores then
+                        have exactly no spread */
+    double *effects; /* mean of each level less grand; axis after axis */
+} design;
+
+static double *effects_of(const design *d, size_t axis)
 {
-    double sum = 0.0;
-    for (size_t i = 0; i < cells; i++) {
-        if (i / stride % length == level) {
-            sum += scores[i] - scores[0];
+    size_t before = 0;
+    for (size_t i = 0; i < axis; i++) {
+        before += d->lengths[i];
+    }
+    return d->effects + before;
+}
+
+/* False without memory; d->effects by ek_free. */
+static bool take_effects(design *d)
+{
+    d->effects = ek_calloc(d->lengths[0] + d->lengths[1] + d->lengths[2], sizeof *d->effects);
+    if (d->effects == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < d->cells; i++) {
+        d->grand += d->scores[i] - d->scores[0];
+        for (size_t axis = 0; axis < d->axes; axis++) {
+            size_t level = i / d->strides[axis] % d->lengths[axis];
+            effects_of(d, axis)[level] += d->scores[i] - d->scores[0];
         }
     }
-    return sum / (double)(cells / length);
-}
-
-static double grand_mean(const double *scores, size_t cells)
-{
-    return level_mean(scores, cells, 1, 1, 0);
-}
-
-/* Sum of squares of an axis' main effect: cells / length times the squares of its level means. */
-static double main_effect(const double *scores, size_t cells, size_t stride, size_t length)
-{
-    double grand = grand_mean(scores, cells), sum = 0.0;
-    for (size_t level = 0; level < length; level++) {
-        double effect = level_mean(scores, cells, stride, length, level) - grand;
-        sum += effect * effect;
+    d->grand /= (double)d->cells;
+    for (size_t axis = 0; axis < d->axes; axis++) {
+        double *effects = effects_of(d, axis);
+        for (size_t level = 0; level < d->lengths[axis]; level++) {
+            effects[level] = effects[level] / (double)(d->cells / d->lengths[axis]) - d->grand;
+        }
     }
-    return sum * (double)(cells / length);
+    return true;
 }
 
-/* What the main effects of the axes leave over: squares of y - sum of level means + (axes - 1)
- * grand mean, summed cell by cell (a difference of sums of squares would cancel). */
-static double left_over(const double *scores, size_t cells, const size_t *strides,
-                        const size_t *lengths, size_t axes)
+/* Mean square of an axis' main effect: cells / length times the squares of its effects, over
+ * length - 1. */
+static double main_effect(const design *d, size_t axis)
 {
-    double grand = grand_mean(scores, cells), sum = 0.0;
-    for (size_t i = 0; i < cells; i++) {
-        double rest = scores[i] - scores[0] + (double)(axes - 1) * grand;
-        for (size_t axis = 0; axis < axes; axis++) {
-            size_t level = i / strides[axis] % lengths[axis];
-            rest -= level_mean(scores, cells, strides[axis], lengths[axis], level);
+    const double *effects = effects_of(d, axis);
+    size_t length = d->lengths[axis];
+    double sum = 0.0;
+    for (size_t level = 0; level < length; level++) {
+        sum += effects[level] * effects[level];
+    }
+    return sum * (double)(d->cells / length) / (double)(length - 1);
+}
+
+/* What the main effects of the axes leave over: squares of y - grand mean - sum of effects, summed
+ * cell by cell (a difference of sums of squares would cancel). */
+static double left_over(const design *d)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < d->cells; i++) {
+        double rest = d->scores[i] - d->scores[0] - d->grand;
+        for (size_t axis = 0; axis < d->axes; axis++) {
+            rest -= effects_of(d, axis)[i / d->strides[axis] % d->lengths[axis]];
         }
         sum += rest * rest;
     }
@@ -70,12 +93,19 @@ ek_variance_components ek_variance_components_of(const double *scores, size_t in
     if (init_count < 2 || order_count < 2) {
         return c;
     }
-    size_t cells = init_count * order_count;
-    const size_t strides[2] = {order_count, 1}, lengths[2] = {init_count, order_count};
+    design d = {.scores = scores,
+                .cells = init_count * order_count,
+                .axes = 2,
+                .strides = {order_count, 1},
+                .lengths = {init_count, order_count}};
+    if (!take_effects(&d)) {
+        return c;
+    }
     double a = (double)init_count, b = (double)order_count;
-    c.ms_init = main_effect(scores, cells, order_count, init_count) / (a - 1.0);
-    c.ms_order = main_effect(scores, cells, 1, order_count) / (b - 1.0);
-    c.ms_rest = left_over(scores, cells, strides, lengths, 2) / ((a - 1.0) * (b - 1.0));
+    c.ms_init = main_effect(&d, 0);
+    c.ms_order = main_effect(&d, 1);
+    c.ms_rest = left_over(&d) / ((a - 1.0) * (b - 1.0));
+    ek_free(d.effects);
     c.rest = c.ms_rest;
     c.init = at_least_zero((c.ms_init - c.ms_rest) / b, &c.init_floored);
     c.order = at_least_zero((c.ms_order - c.ms_rest) / a, &c.order_floored);
@@ -90,19 +120,23 @@ ek_variance_components_3 ek_variance_components_3_of(const double *scores, size_
     if (init_count < 2 || order_count < 2 || dropout_count < 2) {
         return c;
     }
-    const size_t lengths[3] = {init_count, order_count, dropout_count};
-    const size_t strides[3] = {order_count * dropout_count, dropout_count, 1};
-    size_t cells = init_count * order_count * dropout_count;
-    size_t free_count = cells - init_count - order_count - dropout_count + 2;
+    design d = {.scores = scores,
+                .cells = init_count * order_count * dropout_count,
+                .axes = 3,
+                .strides = {order_count * dropout_count, dropout_count, 1},
+                .lengths = {init_count, order_count, dropout_count}};
+    if (!take_effects(&d)) {
+        return c;
+    }
+    size_t free_count = d.cells - init_count - order_count - dropout_count + 2;
     double component[3];
     bool floored[3];
-    c.rest = left_over(scores, cells, strides, lengths, 3) / (double)free_count;
+    c.rest = left_over(&d) / (double)free_count;
     for (size_t axis = 0; axis < 3; axis++) {
-        double ms =
-            main_effect(scores, cells, strides[axis], lengths[axis]) / (double)(lengths[axis] - 1);
-        component[axis] =
-            at_least_zero((ms - c.rest) / (double)(cells / lengths[axis]), &floored[axis]);
+        double runs = (double)(d.cells / d.lengths[axis]);
+        component[axis] = at_least_zero((main_effect(&d, axis) - c.rest) / runs, &floored[axis]);
     }
+    ek_free(d.effects);
     c.init = component[0];
     c.order = component[1];
     c.dropout = component[2];

@@ -16,8 +16,9 @@ typedef struct {
     bool init_floored, order_floored;
     double ms_init, ms_order, ms_rest;
 } ek_variance_components;
-ek_variance_components ek_variance_components_of(const double *scores, size_t init_count,
-                                                 size_t order_count); /* NaN below 2 x 2 */
+ek_variance_components
+ek_variance_components_of(const double *scores, size_t init_count,
+                          size_t order_count); /* NaN below 2 x 2, and without memory */
 /* init x order x dropout, one run a cell: scores[init][order][dropout]; rest holds the
  * interactions. */
 typedef struct {

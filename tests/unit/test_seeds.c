@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <math.h>
 #include <stdbool.h>
+#include <time.h>
 
 #include "base/random.h"
 #include "stats/seeds.h"
@@ -115,13 +116,39 @@ static void recovers_what_was_put_in(void **state)
     check_near(rest, 0.25, 0.01);
 }
 
+static void without_memory(void **state)
+{
+    (void)state;
+    const double some[8] = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.9};
+    ek_mem_fail_after(1);
+    assert_true(isnan(ek_variance_components_of(some, 2, 4).rest));
+    ek_mem_fail_after(1);
+    assert_true(isnan(ek_variance_components_3_of(some, 2, 2, 2).init));
+    ek_mem_fail_after(0);
+    assert_false(isnan(ek_variance_components_3_of(some, 2, 2, 2).init));
+}
+
+/* 15,625 cells: quadratic in them is seconds, linear a millisecond. */
+static void large_designs_are_fast(void **state)
+{
+    (void)state;
+    static double many[25 * 25 * 25];
+    for (size_t i = 0; i < 25 * 25 * 25; i++) {
+        many[i] = ek_random_uniform(12, EK_STREAM_SEARCH, 0, 0, i) + (double)(i / 625);
+    }
+    clock_t start = clock();
+    ek_variance_components_3 c = ek_variance_components_3_of(many, 25, 25, 25);
+    assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 0.5);
+    check_near(c.init, 25.0 * 26.0 / 12.0, 0.2); /* the variance of 0..24, ddof 1 */
+    check_near(c.rest, 1.0 / 12.0, 0.005);       /* SE of it: 1/12 sqrt(0.8 / 15625) = 0.0006 */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(components_agree),
-        cmocka_unit_test(best_agrees),
-        cmocka_unit_test(undefined_is_nan),
-        cmocka_unit_test(recovers_what_was_put_in),
+        cmocka_unit_test(components_agree), cmocka_unit_test(best_agrees),
+        cmocka_unit_test(undefined_is_nan), cmocka_unit_test(recovers_what_was_put_in),
+        cmocka_unit_test(without_memory),   cmocka_unit_test(large_designs_are_fast),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,9 @@
 /* predictions.h - what runs of one recipe say about the same examples: disagreement and its kinds.
  *
  * Input is a matrix of predicted labels [runs][examples] (row by row) and, where there is one, the
- * truth [examples] (-1: none). Nothing is kept. Undefined values are NaN (fewer than 2 runs, no
- * example, no truth). Formulas: docs/statistics.md.
+ * truth [examples] (-1: none). Examples with truth -1 count for churn, kappa and JSD only. Nothing
+ * is kept. Undefined values are NaN (fewer than 2 runs, no example, no truth). Formulas:
+ * docs/statistics.md.
  */
 #ifndef EK_STATS_PREDICTIONS_H
 #define EK_STATS_PREDICTIONS_H
@@ -21,11 +22,11 @@ typedef struct {
 
 typedef struct {
     double churn; /* mean over pairs of runs of the share of examples they label differently */
-    double fleiss_kappa;
-    double jsd;       /* mean Jensen-Shannon divergence over pairs and examples, nats */
-    double per_point; /* S_pp: mean over examples of the variance (ddof 0) of being right
-                         (Mosbach et al. 2021, appendix 7.1) */
-    double total;     /* S: variance (ddof 0) of accuracy over runs (the same place) */
+    double fleiss_kappa; /* NaN when only one label occurs */
+    double jsd;          /* mean Jensen-Shannon divergence over pairs and examples, nats */
+    double per_point;    /* S_pp: mean over examples of the variance (ddof 0) of being right
+                            (Mosbach et al. 2021, appendix 7.1) */
+    double total;        /* S: variance (ddof 0) of accuracy over runs (the same place) */
     double distribution_variance; /* Jordan 2024, unbiased; may be negative by chance */
     double test_set_variance;     /* Var(accuracy) over runs, ddof 1: what the above is a part of */
 } ek_disagreement;
@@ -39,13 +40,16 @@ void ek_churn_matrix(const ek_prediction_matrix *m, double *out);
 void ek_right_counts(const ek_prediction_matrix *m, uint32_t *out);
 
 /* Seed noise and noise of the examples, apart and together (multi-bootstrap, Sellam et al. 2022):
- * intervals of mean accuracy when only runs, only examples, or both are drawn again. */
+ * intervals of mean accuracy when only runs, only examples, or both are drawn again, 1,000 times.
+ * Resample r draws example i at element i of (seed, resample stream, r, 1) and run i at element i
+ * of (r, 0), the second group's at (r, 2); the three intervals share their draws. An example
+ * without truth is never drawn. */
 typedef struct {
     ek_estimate seeds, examples, both; /* value: mean accuracy; percentile */
 } ek_multi_bootstrap;
 ek_multi_bootstrap ek_multi_bootstrap_of(const ek_prediction_matrix *m, uint32_t seed);
 /* The same for accuracy(b) - accuracy(a) on the same examples; paired_runs: run i of both share
- * their seeds (same draws on both sides). */
+ * their seeds (then the second group has the draws of the first). */
 ek_multi_bootstrap ek_multi_bootstrap_difference(const ek_prediction_matrix *a,
                                                  const ek_prediction_matrix *b, int paired_runs,
                                                  uint32_t seed);

@@ -53,6 +53,10 @@ static double log_beta(double a, double b)
                large * log1p(h) + stirling_rest(small) + stirling_rest(large) -
                stirling_rest(small + large);
     }
+    if (large >= 20) {
+        return lgamma(small) - (large - 0.5) * log1p(small / large) - small * log(small + large) +
+               small + stirling_rest(large) - stirling_rest(small + large);
+    }
     return lgamma(small) + lgamma(large) - lgamma(small + large);
 }
 

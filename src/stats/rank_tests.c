@@ -83,12 +83,13 @@ ek_rank_test ek_mann_whitney(const double *a, size_t n_a, const double *b, size_
         items[i] = i < n_a ? (item){a[i], 0} : (item){b[i - n_a], 1};
         finite = finite && isfinite(items[i].value);
     }
+    if (!finite) { /* NaN has no rank, and is not even tied with itself */
+        ek_free(items);
+        return test;
+    }
     double ties, product = (double)n_a * (double)n_b;
     double u = rank_sum(items, n, &ties) - 0.5 * (double)n_b * (double)(n_b + 1);
     ek_free(items);
-    if (!finite) {
-        return test;
-    }
     double larger = fmax(u, product - u);
     test.statistic = u;
     test.exact = small <= EXACT_SMALLER && ties == 0 && small * large <= MOST_EXACT_U;

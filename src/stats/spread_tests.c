@@ -102,11 +102,9 @@ static double sd_gap(const double *split, size_t n_a, size_t n_b)
 
 typedef double gap_of(const double *split, size_t n_a, size_t n_b);
 
-/* At least as extreme, but for rounding: sums of the same values in another order. */
-static bool as_extreme(double gap, double observed)
-{
-    return gap >= observed || gap >= observed * (1 - 1e-12) - 1e-15;
-}
+/* Splits whose gaps differ by less are equally extreme: sums of the same values in another order.
+ */
+#define SLACK 1e-12
 
 /* The number of ways to choose n_a of n, or PERMUTATIONS + 1 when there are more. */
 static size_t splits(size_t n, size_t n_a)
@@ -130,8 +128,9 @@ static bool next_places(size_t *places, size_t n_a, size_t n)
     return false;
 }
 
+/* least: the smallest gap that counts as extreme. */
 static double exact_p(const double *all, double *split, size_t *places, size_t n_a, size_t n_b,
-                      gap_of *gap, double observed)
+                      gap_of *gap, double least)
 {
     size_t extreme = 0, count = 0;
     for (size_t i = 0; i < n_a; i++) {
@@ -143,14 +142,14 @@ static double exact_p(const double *all, double *split, size_t *places, size_t n
             bool chosen = in_a < n_a && places[in_a] == i;
             split[chosen ? in_a++ : n_a + in_b++] = all[i];
         }
-        extreme += as_extreme(gap(split, n_a, n_b), observed);
+        extreme += gap(split, n_a, n_b) >= least;
         count++;
     } while (next_places(places, n_a, n_a + n_b));
     return (double)extreme / (double)count;
 }
 
 static double random_p(const double *all, double *split, size_t n_a, size_t n_b, gap_of *gap,
-                       double observed, uint32_t seed)
+                       double least, uint32_t seed)
 {
     size_t extreme = 0, n = n_a + n_b;
     for (uint32_t r = 0; r < PERMUTATIONS; r++) {
@@ -161,21 +160,35 @@ static double random_p(const double *all, double *split, size_t n_a, size_t n_b,
             split[i] = split[j];
             split[j] = value;
         }
-        extreme += as_extreme(gap(split, n_a, n_b), observed);
+        extreme += gap(split, n_a, n_b) >= least;
     }
     return (double)(1 + extreme) / (1 + PERMUTATIONS);
 }
 
+/* scale: what a rounding error of the gap is relative to. */
 static double permutation_p(const double *all, double *split, size_t *places, size_t n_a,
-                            size_t n_b, gap_of *gap, uint32_t seed)
+                            size_t n_b, gap_of *gap, double scale, uint32_t seed)
 {
-    double observed = gap(all, n_a, n_b);
-    if (isnan(observed)) {
+    double least = gap(all, n_a, n_b) - SLACK * scale;
+    if (isnan(least)) {
         return (double)NAN;
     }
     return splits(n_a + n_b, n_a) <= PERMUTATIONS
-               ? exact_p(all, split, places, n_a, n_b, gap, observed)
-               : random_p(all, split, n_a, n_b, gap, observed, seed);
+               ? exact_p(all, split, places, n_a, n_b, gap, least)
+               : random_p(all, split, n_a, n_b, gap, least, seed);
+}
+
+/* Differences from the first value, so that a level far from 0 costs no digits; returns the
+ * largest.
+ */
+static double take_origin(double *all, size_t n)
+{
+    double origin = all[0], largest = 0;
+    for (size_t i = 0; i < n; i++) {
+        all[i] -= origin;
+        largest = fmax(largest, fabs(all[i]));
+    }
+    return largest;
 }
 
 void ek_permutation(const double *a, size_t n_a, const double *b, size_t n_b, uint32_t seed,
@@ -189,12 +202,13 @@ void ek_permutation(const double *a, size_t n_a, const double *b, size_t n_b, ui
         memcpy(all + n_a, b, n_b * sizeof *all);
         qsort(all, n_a, sizeof *all, compare_double); /* the order of runs does not matter */
         qsort(all + n_a, n_b, sizeof *all, compare_double);
-        *p_mean = permutation_p(all, split, places, n_a, n_b, mean_gap, seed);
-        double mean_a = ek_statistic_mean(a, n_a), mean_b = ek_statistic_mean(b, n_b);
+        double scale = take_origin(all, n_a + n_b);
+        *p_mean = permutation_p(all, split, places, n_a, n_b, mean_gap, scale, seed);
+        double mean_a = ek_statistic_mean(all, n_a), mean_b = ek_statistic_mean(all + n_a, n_b);
         for (size_t i = 0; i < n_a + n_b; i++) {
             all[i] -= i < n_a ? mean_a : mean_b;
         }
-        *p_sd = permutation_p(all, split, places, n_a, n_b, sd_gap, seed);
+        *p_sd = permutation_p(all, split, places, n_a, n_b, sd_gap, 1, seed);
     }
     ek_free(all);
     ek_free(split);

@@ -1,4 +1,5 @@
-/* stats_numbers.h - reads tests/golden/stats_predictions.txt: words and numbers between blanks. */
+/* stats_numbers.h - reads tests/golden/stats_predictions.txt or stats_tests.txt: words and numbers
+ * between blanks. */
 #ifndef EK_TEST_STATS_NUMBERS_H
 #define EK_TEST_STATS_NUMBERS_H
 
@@ -11,14 +12,18 @@
 static ek_buf numbers_text;
 static char *numbers_rest;
 
-static inline void numbers_open(void)
+static inline void numbers_open_file(const char *path)
 {
     ek_error err = {0};
-    if (ek_file_read(EK_TEST_DIR "/golden/stats_predictions.txt", 1 << 20, &numbers_text, &err) !=
-        EK_OK) {
+    if (ek_file_read(path, 1 << 20, &numbers_text, &err) != EK_OK) {
         fail_msg("%s", err.message);
     }
     numbers_rest = strchr(numbers_text.data, '\n');
+}
+
+static inline void numbers_open(void)
+{
+    numbers_open_file(EK_TEST_DIR "/golden/stats_predictions.txt");
 }
 
 /* Goes behind the next such word; false at the end. */

@@ -1,9 +1,9 @@
 /* special.h - distribution functions that the tests of this room stand on.
  *
  * Plain doubles in, a double out; no state. Outside its domain a function returns NaN. Relative
- * error against SciPy (tests/unit/test_special.c): at most 1e-11 for the tails of t, F and beta
- * with parameters up to 1e4, 1e-13 for the normal distribution. libm is used: these numbers are
- * printed, they never reach a weight (docs/numerics.md, rule 6).
+ * error against mpmath (tests/unit/test_special.c): at most 1e-11 for the tails of t, F and beta
+ * with parameters up to 1e4, 4e-13 for the normal distribution (at |z| = 37). libm is used: these
+ * numbers are printed, they never reach a weight (docs/numerics.md, rule 6).
  */
 #ifndef EK_STATS_SPECIAL_H
 #define EK_STATS_SPECIAL_H

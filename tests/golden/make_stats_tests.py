@@ -100,6 +100,7 @@ def below(a, b, element, bound):
 
 
 def draws(x, which, count=RESAMPLES):
+    x = np.sort(x)  # draws count places among the sorted scores
     return x[below(np.arange(count)[:, None], which, np.arange(len(x))[None, :], len(x))]
 
 
@@ -198,7 +199,7 @@ def permutation(a, b, statistic):
     n, n_a = len(a) + len(b), len(a)
     if math.comb(n, n_a) <= 10000:
         return stats.permutation_test((a, b), statistic, n_resamples=np.inf, alternative="greater", vectorized=True).pvalue
-    split = np.tile(np.concatenate([a, b]), (RESAMPLES, 1))
+    split = np.tile(np.concatenate([np.sort(a), np.sort(b)]), (RESAMPLES, 1))
     rows = np.arange(RESAMPLES)
     for i in range(n_a):
         j = i + below(rows, 3, i, n - i)

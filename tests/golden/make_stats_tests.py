@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes tests/golden/stats_tests.txt: distributions, tests and effects by scipy and statsmodels, for test_special.c and
+"""Makes tests/golden/stats_tests.txt: distributions, tests and effects by scipy, statsmodels and mpmath, for test_special.c and
 test_comparison.c.
 
 What is drawn at random appears twice: with the draws that the program must make (this file's own Philox4x32-10), and by

@@ -13,7 +13,7 @@ cd "$root"
 short=
 [ "${1:-}" = --short ] && short=1
 
-need_packages "${build_packages[@]}" python3-pip unzip
+need_packages "${build_packages[@]}" python3-pip unzip gnuplot-nox
 
 if [ ! -x build/release/evenkeel ] || [ -n "$(find src CMakeLists.txt -newer build/release/evenkeel -print -quit)" ]; then
   say "building evenkeel (about a minute)"
@@ -53,9 +53,15 @@ build/release/evenkeel check studies/demo.yaml "${settings[@]}" "${seeds[@]}"
 say "the study: two recipes, the same seeds; Ctrl-C is safe, the same command continues"
 build/release/evenkeel study studies/demo.yaml "${settings[@]}" "${seeds[@]}" -o "$study"
 
+say "the claim, and the page"
+build/release/evenkeel compare "$study" devlin stable | sed -n '/^ rests on/q;p' | tail -n 8
+build/release/evenkeel report "$study" >/dev/null
+
 say "done"
 cat <<EOF
+The report:     $study/report/index.html
 The store:      $study/store.db
+The comparison: build/release/evenkeel compare $study
 The same again: scripts/demo.sh          (finished runs are not repeated)
 More seeds:     build/release/evenkeel study studies/demo.yaml ${settings[*]} -o $study --seeds 1..20
 A model:        build/release/evenkeel train --run $study:median -o my-model

@@ -128,10 +128,14 @@ static void search_finds_the_fewest(void **state)
     ek_power reached;
     size_t runs = ek_power_runs(&pilot, EK_POWER_MEAN, 0.8, SEED, &reached);
     assert_in_range(runs, 17, 19);
-    ek_power at = ek_power_at(&pilot, EK_POWER_MEAN, runs, SEED);
-    assert_memory_equal(&at, &reached, sizeof at);
-    assert_true(reached.value >= 0.8);
-    assert_true(ek_power_at(&pilot, EK_POWER_MEAN, runs - 1, SEED).value < 0.8);
+    static const double wanted[] = {0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        runs = ek_power_runs(&pilot, EK_POWER_MEAN, wanted[i], SEED, &reached);
+        ek_power at = ek_power_at(&pilot, EK_POWER_MEAN, runs, SEED);
+        assert_memory_equal(&at, &reached, sizeof at);
+        assert_true(reached.value >= wanted[i]);
+        assert_true(ek_power_at(&pilot, EK_POWER_MEAN, runs - 1, SEED).value < wanted[i]);
+    }
 
     double far[PILOT / 100];
     for (size_t i = 0; i < PILOT / 100; i++) {

@@ -82,12 +82,10 @@ static void put_answer(const ek_findings *findings, const ek_findings_comparison
     }
     ek_buf_puts(out, "</strong>");
     if (!isnan(p)) {
+        char text[16];
         ek_buf_puts(out, " <span class=\"p\">");
-        ek_buf_printf(out,
-                      p < 0.001 ? "p &lt; 0.001</span>"
-                      : p < 0.1 ? "p %.3f</span>"
-                                : "p %.2f</span>",
-                      p);
+        ek_html_text(out, ek_p_text(text, p));
+        ek_buf_puts(out, "</span>");
     }
 }
 

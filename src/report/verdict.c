@@ -70,11 +70,23 @@ ek_score_unit ek_score_unit_of(const ek_comparison *c)
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
+const char *ek_p_text(char out[16], double p)
+{
+    bool close = fabs(p - ALPHA) < 0.0005; /* which side of the level it is on must be seen */
+    if (p < 0.001) {
+        snprintf(out, 16, "p < 0.001");
+    } else {
+        snprintf(out, 16, "p %.*f", close ? 4 : p < 0.1 ? 3 : 2, p);
+    }
+    return out;
+}
+
 /* " (p 0.012)"; nothing where there was no test. */
 static void put_p(ek_buf *out, double p)
 {
+    char text[16];
     if (!isnan(p)) {
-        ek_buf_printf(out, p < 0.001 ? " (p < 0.001)" : p < 0.1 ? " (p %.3f)" : " (p %.2f)", p);
+        ek_buf_printf(out, " (%s)", ek_p_text(text, p));
     }
 }
 
@@ -169,8 +181,10 @@ static void put_stability(const ek_comparison *c, const ek_verdict *v, const cha
     } else {
         ek_buf_printf(out, "It is not shown that %s is more or less stable than %s: ", b, a);
         put_spread(c, true, unit, out);
+        put_p(out, v->spread_p);
         ek_buf_puts(out, "; ");
         put_failures(c, true, out);
+        put_p(out, v->failures_p);
         ek_buf_putc(out, '.');
     }
 }
@@ -203,6 +217,7 @@ void ek_verdict_text(const ek_comparison *c, const ek_verdict *v, const char *a,
     } else {
         ek_buf_puts(out, " The level is not shown to differ: ");
         put_level(c, b, a, unit, out);
+        put_p(out, v->level_p);
         ek_buf_putc(out, '.');
     }
 }

@@ -49,6 +49,8 @@ ek_score_unit ek_score_unit_of(const ek_comparison *c);
  * comparisons (ek_verdict_from). a and b: names of the groups. */
 void ek_verdict_text(const ek_comparison *c, const ek_verdict *verdict, const char *a,
                      const char *b, const ek_score_unit *unit, ek_buf *out);
+/* "p < 0.001", "p 0.012", "p 0.58", and "p 0.0504" so near the level. */
+const char *ek_p_text(char out[16], double p);
 /* Warnings, one a line: few runs, SD driven by failures, small SD because all failed, best
  * checkpoint on the reported split. */
 void ek_verdict_warnings(const ek_comparison *c, const char *a, const char *b, int best_checkpoint,

@@ -27,7 +27,11 @@ wait_for() {
   done
   return 1
 }
-steps_known() { "$EVENKEEL" status "$1" --json 2>/dev/null | jq -e '.progress.runs[0].step > 0 and .progress.runs[0].loss != null' >/dev/null; }
+steps_known() {
+  local now
+  now=$("$EVENKEEL" status "$1" --json 2>/dev/null) || return 1
+  jq -e '.progress.runs[0].step > 0 and .progress.runs[0].loss != null' <<<"$now" >/dev/null
+}
 
 "$EVENKEEL" "${study[@]}" -o s >study.out 2>study.log &
 study_id=$!

@@ -28,6 +28,21 @@ void ek_optimizer_plan_lazy(ek_optimizer *optimizer, ek_arena *arena, const ek_p
     lazy->merged = ek_arena_alloc(arena, rows, sizeof *lazy->merged);
 }
 
+/* Pieces of a tensor that are copied before they are updated: they stay in the cache. */
+enum { PIECE = 1 << 15 };
+
+void ek_optimizer_plan_ratios(ek_optimizer *optimizer, ek_arena *arena)
+{
+    const ek_params *params = optimizer->params;
+    size_t widest = PIECE; /* a row of a lazy table is never divided */
+    for (size_t i = 0; i < params->count; i++) {
+        size_t columns = (size_t)params->rows[i].columns;
+        widest = params->rows[i].rank == 2 && columns > widest ? columns : widest;
+    }
+    optimizer->update_ratios = ek_arena_alloc(arena, params->count, sizeof(double));
+    optimizer->before = ek_arena_alloc(arena, widest, sizeof(float));
+}
+
 /* The part of a step that does not change from one to the next. */
 static ek_adamw_constants fixed_constants(const ek_recipe *recipe)
 {
@@ -98,17 +113,17 @@ double ek_optimizer_norm(ek_optimizer *optimizer, ek_compute *compute, const flo
     return sqrt(total);
 }
 
+double ek_optimizer_clip(const ek_optimizer *optimizer, double norm)
+{
+    double most = optimizer->recipe->max_grad_norm;
+    double clip = most > 0 ? most / (norm + 1e-6) : 1;
+    return clip > 1 ? 1 : clip; /* a NaN norm stays NaN: nothing is hidden */
+}
+
 /* The part of a step that all tensors share; decay is set per run of tensors. */
 static ek_adamw_constants step_constants(const ek_optimizer *optimizer, double rate, double norm)
 {
     const ek_recipe *recipe = optimizer->recipe;
-    double clip = 1;
-    if (recipe->max_grad_norm > 0) {
-        clip = recipe->max_grad_norm / (norm + 1e-6);
-        if (clip > 1) { /* a NaN norm stays NaN: nothing is hidden */
-            clip = 1;
-        }
-    }
     double correction1 = 1, correction2 = 1; /* 1 - b1^t and sqrt(1 - b2^t) */
     if (recipe->bias_correction) {
         correction1 = 1 - optimizer->beta1_power;
@@ -117,15 +132,60 @@ static ek_adamw_constants step_constants(const ek_optimizer *optimizer, double r
     bool torch_variant = recipe->adam_variant == EK_ADAMW_TORCH;
     double step_size = torch_variant ? rate / correction1 : rate * correction2 / correction1;
     ek_adamw_constants constants = fixed_constants(recipe);
-    constants.clip = (float)clip;
+    constants.clip = (float)ek_optimizer_clip(optimizer, norm);
     constants.step_size = (float)step_size;
     constants.sqrt_bc2 = torch_variant ? (float)correction2 : 1.0f;
     return constants;
 }
 
+/* Sums of squares of a tensor before a step and of what the step did to it. */
+struct movement {
+    double before, change;
+};
+
+/* now and optimizer->before hold `count` weights after and before the update. */
+static void add_movement(struct movement *sum, const ek_optimizer *optimizer, ek_compute *compute,
+                         const float *now, size_t count)
+{
+    float *before = optimizer->before;
+    sum->before += ek_sum_squares(compute, before, (int64_t)count);
+    for (size_t i = 0; i < count; i++) {
+        before[i] = now[i] - before[i];
+    }
+    sum->change += ek_sum_squares(compute, before, (int64_t)count);
+}
+
+static void keep_ratio(ek_optimizer *optimizer, size_t param, const struct movement *sum)
+{
+    optimizer->update_ratios[param] =
+        sum->before != 0 ? sqrt(sum->change) / sqrt(sum->before) : (double)NAN;
+}
+
+/* ek_adamw_update_rows on the touched rows; measured: piece by piece. */
+static void update_rows(ek_optimizer *optimizer, ek_compute *compute, float *w, float *m, float *v,
+                        const float *g, const ek_adamw_constants *constants, bool measured)
+{
+    const ek_lazy_rows *lazy = &optimizer->lazy;
+    size_t columns = (size_t)lazy->table->columns;
+    if (!measured) {
+        ek_adamw_update_rows(compute, w, m, v, g, lazy->touched, lazy->touched_count,
+                             lazy->table->columns, constants);
+        return;
+    }
+    struct movement sum = {0};
+    for (int32_t i = 0; i < lazy->touched_count; i++) {
+        size_t at = (size_t)lazy->touched[i] * columns;
+        memcpy(optimizer->before, w + at, columns * sizeof *w);
+        ek_adamw_update_rows(compute, w, m, v, g, lazy->touched + i, 1, lazy->table->columns,
+                             constants);
+        add_movement(&sum, optimizer, compute, w + at, columns);
+    }
+    keep_ratio(optimizer, (size_t)(lazy->table - optimizer->params->rows), &sum);
+}
+
 /* The lazy table's part of an update, whose constants are logged for the rows that wait. */
 static void step_lazy_rows(ek_optimizer *optimizer, ek_compute *compute, float *weights,
-                           float *gradients, const ek_adamw_constants *constants)
+                           float *gradients, const ek_adamw_constants *constants, bool measured)
 {
     ek_lazy_rows *lazy = &optimizer->lazy;
     size_t at = lazy->table->offset, columns = (size_t)lazy->table->columns;
@@ -136,9 +196,8 @@ static void step_lazy_rows(ek_optimizer *optimizer, ek_compute *compute, float *
     }
     lazy->rates[lazy->updates++] =
         (ek_adamw_rates){constants->step_size, constants->sqrt_bc2, constants->decay};
-    ek_adamw_update_rows(compute, weights + at, optimizer->m + at, optimizer->v + at,
-                         gradients + at, lazy->touched, lazy->touched_count, lazy->table->columns,
-                         constants);
+    update_rows(optimizer, compute, weights + at, optimizer->m + at, optimizer->v + at,
+                gradients + at, constants, measured);
     for (int32_t i = 0; i < lazy->touched_count; i++) {
         int32_t row = lazy->touched[i];
         lazy->made[row] = lazy->updates;
@@ -160,8 +219,36 @@ static void touch_all_rows(ek_optimizer *optimizer, ek_compute *compute, float *
     lazy->touched_count = lazy->table->rows;
 }
 
-void ek_optimizer_step(ek_optimizer *optimizer, ek_compute *compute, float *weights,
-                       float *gradients, double rate, double norm)
+/* Updates the floats [at, end) of the block. */
+static void update_range(ek_optimizer *optimizer, ek_compute *compute, float *weights,
+                         const float *gradients, size_t at, size_t end,
+                         const ek_adamw_constants *constants)
+{
+    ek_adamw_update(compute, weights + at, optimizer->m + at, optimizer->v + at, gradients + at,
+                    (int64_t)(end - at), constants);
+}
+
+/* The same for the tensors [first, next) with the padding between them, one after another. */
+static void update_measured(ek_optimizer *optimizer, ek_compute *compute, float *weights,
+                            const float *gradients, size_t first, size_t next,
+                            const ek_adamw_constants *constants)
+{
+    const ek_param *rows = optimizer->params->rows;
+    for (size_t i = first; i < next; i++) {
+        struct movement sum = {0};
+        size_t end = i + 1 < next ? rows[i + 1].offset : rows[i].offset + rows[i].count;
+        for (size_t at = rows[i].offset; at < end; at += PIECE) {
+            size_t stop = end - at < PIECE ? end : at + PIECE;
+            memcpy(optimizer->before, weights + at, (stop - at) * sizeof *weights);
+            update_range(optimizer, compute, weights, gradients, at, stop, constants);
+            add_movement(&sum, optimizer, compute, weights + at, stop - at);
+        }
+        keep_ratio(optimizer, i, &sum);
+    }
+}
+
+static void step(ek_optimizer *optimizer, ek_compute *compute, float *weights, float *gradients,
+                 double rate, double norm, bool measured)
 {
     const ek_params *params = optimizer->params;
     const ek_lazy_rows *lazy = &optimizer->lazy;
@@ -178,7 +265,7 @@ void ek_optimizer_step(ek_optimizer *optimizer, ek_compute *compute, float *weig
     for (size_t first = 0; first < params->count;) {
         constants.decay = params->rows[first].decays ? decay : 0.0f;
         if (&params->rows[first] == lazy->table) {
-            step_lazy_rows(optimizer, compute, weights, gradients, &constants);
+            step_lazy_rows(optimizer, compute, weights, gradients, &constants, measured);
             first++;
             continue;
         }
@@ -187,10 +274,25 @@ void ek_optimizer_step(ek_optimizer *optimizer, ek_compute *compute, float *weig
                &params->rows[next] != lazy->table) {
             next++;
         }
-        size_t begin = params->rows[first].offset;
-        size_t end = params->rows[next - 1].offset + params->rows[next - 1].count;
-        ek_adamw_update(compute, weights + begin, optimizer->m + begin, optimizer->v + begin,
-                        gradients + begin, (int64_t)(end - begin), &constants);
+        if (measured) {
+            update_measured(optimizer, compute, weights, gradients, first, next, &constants);
+        } else {
+            size_t end = params->rows[next - 1].offset + params->rows[next - 1].count;
+            update_range(optimizer, compute, weights, gradients, params->rows[first].offset, end,
+                         &constants);
+        }
         first = next;
     }
+}
+
+void ek_optimizer_step(ek_optimizer *optimizer, ek_compute *compute, float *weights,
+                       float *gradients, double rate, double norm)
+{
+    step(optimizer, compute, weights, gradients, rate, norm, false);
+}
+
+void ek_optimizer_measure(ek_optimizer *optimizer, ek_compute *compute, float *weights,
+                          float *gradients, double rate, double norm)
+{
+    step(optimizer, compute, weights, gradients, rate, norm, true);
 }

@@ -48,6 +48,8 @@ typedef struct {
     int64_t t;                       /* updates made */
     double beta1_power, beta2_power; /* beta^t */
     ek_lazy_rows lazy;
+    double *update_ratios; /* [params->count] with ek_optimizer_plan_ratios, else NULL */
+    float *before;         /* scratch: a piece of the weights as they were */
 } ek_optimizer;
 
 void ek_optimizer_plan(ek_optimizer *optimizer, ek_arena *arena, const ek_params *params,
@@ -57,6 +59,9 @@ void ek_optimizer_plan(ek_optimizer *optimizer, ek_arena *arena, const ek_params
  * step; ek_optimizer_step leaves it so. */
 void ek_optimizer_plan_lazy(ek_optimizer *optimizer, ek_arena *arena, const ek_param *table,
                             int64_t planned_updates);
+
+/* After ek_optimizer_plan: steps can say how far they move each tensor (ek_optimizer_measure). */
+void ek_optimizer_plan_ratios(ek_optimizer *optimizer, ek_arena *arena);
 
 /* rows [count], ascending and distinct, will be read and get a gradient in this step: brings them
  * up to date. Without lazy rows nothing happens. */
@@ -69,10 +74,17 @@ void ek_optimizer_catch_up(ek_optimizer *optimizer, ek_compute *compute, float *
 /* L2 norm of the whole gradient; tensor_norms [params->count] or NULL gets each tensor's. */
 double ek_optimizer_norm(ek_optimizer *optimizer, ek_compute *compute, const float *gradients,
                          double *tensor_norms);
-/* One update with learning rate `rate`; norm as above decides the clipping factor
- * max_grad_norm / (norm + 1e-6), at most 1. The gradient of lazy rows is zeroed, nothing else of
- * it is written. */
+/* The clipping factor that a step with this norm uses: max_grad_norm / (norm + 1e-6), at most 1;
+ * 1 without clipping. A NaN norm makes it NaN. */
+double ek_optimizer_clip(const ek_optimizer *optimizer, double norm);
+/* One update with learning rate `rate`; norm as above decides the clipping factor. The gradient of
+ * lazy rows is zeroed, nothing else of it is written. */
 void ek_optimizer_step(ek_optimizer *optimizer, ek_compute *compute, float *weights,
                        float *gradients, double rate, double norm);
+/* The same update, bit for bit, which also writes update_ratios: the L2 norm of each tensor's
+ * change over the L2 norm that it had; NaN where that was 0. Of a lazy table only the rows of this
+ * step are looked at, on both sides of the ratio: the others' updates are still to come. */
+void ek_optimizer_measure(ek_optimizer *optimizer, ek_compute *compute, float *weights,
+                          float *gradients, double rate, double norm);
 
 #endif

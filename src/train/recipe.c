@@ -76,7 +76,11 @@ static const ek_option rows[] = {
     {"shuffle", NULL, 0, EK_OPTION_FLAG, RESULT, FIELD(shuffle), "true", 0, 0, NULL, "Training",
      NULL, "a new order of the examples every epoch (order seed); false: file order"},
     {"log_gradients", NULL, 0, EK_OPTION_FLAG, 0, FIELD(log_gradients), "false", 0, 0, NULL,
-     "Logging", NULL, "log the gradient norm of every tensor, before clipping"},
+     "Logging", NULL,
+     "log of every tensor the gradient's norm before clipping and the size of the update, and how "
+     "far pooler and output are saturated"},
+    {"eval_train", NULL, 0, EK_OPTION_FLAG, 0, FIELD(eval_train), "false", 0, 0, NULL, "Logging",
+     NULL, "at the end evaluate the training examples too, without dropout (train_eval_loss)"},
 };
 const ek_option_table ek_recipe_options = {rows, sizeof rows / sizeof *rows};
 

@@ -57,7 +57,8 @@ typedef struct {
     int report_checkpoint;  /* ek_report_checkpoint */
     bool keep_head;
     bool shuffle;
-    bool log_gradients; /* the norm of every tensor's gradient, every logging_steps */
+    bool log_gradients; /* norms and updates of every tensor, activations, every logging_steps */
+    bool eval_train;    /* at the end also the training examples, without dropout */
 } ek_recipe;
 
 extern const ek_option_table ek_recipe_options;

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/realmath.h"
 #include "data/sampling.h"
 #include "train/optimizer.h"
 
@@ -32,6 +33,11 @@ struct run {
     int32_t *eval_ids; /* [eval_id_count] distinct token ids of the validation sets, ascending */
     int32_t eval_id_count;
     double *tensor_norms; /* [params.count] with log_gradients */
+    struct activations {
+        int64_t saturated, pooled; /* outputs of the pooler */
+        double entropy;            /* sum over examples */
+        int64_t examples;
+    } activations; /* of the step that is being logged, with log_gradients */
     uint32_t example_count;
     uint32_t epoch; /* 0-based */
     bool have_best;
@@ -76,6 +82,7 @@ static void lay_out(struct run *run, ek_arena *arena)
     run->order = ek_arena_alloc(arena, run->example_count, sizeof(uint32_t));
     if (input->recipe->log_gradients) {
         run->tensor_norms = ek_arena_alloc(arena, params->count, sizeof(double));
+        ek_optimizer_plan_ratios(&run->optimizer, arena);
     }
 }
 
@@ -101,6 +108,9 @@ size_t ek_run_bytes(const ek_run_input *input, int threads)
         if (sets[s] && s > 0) {
             evaluated += ek_evaluate_bytes(sets[s]->count, input->model->params.num_labels);
         }
+    }
+    if (input->recipe->eval_train) {
+        evaluated += ek_evaluate_bytes(subset_size(input), input->model->params.num_labels);
     }
     int64_t fused = 3 * (int64_t)config->hidden_size, wide = config->intermediate_size;
     int64_t decoder = input->model->params.num_labels > 0 ? 0 : config->vocab_size;
@@ -151,6 +161,41 @@ static ek_mask_draw mask_of_epoch(const struct run *run)
     return (ek_mask_draw){run->input->seeds.order, EK_MASK_EPOCH + run->epoch};
 }
 
+/* Whether step `made`, counted from 1, is logged (even if nothing goes wrong in it). */
+static bool logged(const struct run *run, int64_t made)
+{
+    int64_t every = run->input->recipe->logging_steps;
+    return every > 0 && (made % every == 0 || made == run->schedule.total_steps);
+}
+
+static double entropy_of(const float *logits, int32_t classes)
+{
+    double largest = (double)logits[0], sum = 0, weighted = 0;
+    for (int32_t c = 1; c < classes; c++) {
+        largest = (double)logits[c] > largest ? (double)logits[c] : largest;
+    }
+    for (int32_t c = 0; c < classes; c++) {
+        double e = ek_exp((double)logits[c] - largest);
+        sum += e;
+        weighted += e > 0 ? e * ((double)logits[c] - largest) : 0;
+    }
+    return ek_log(sum) - weighted / sum;
+}
+
+static void add_activations(struct activations *sum, const ek_workspace *work)
+{
+    const ek_head *head = &work->head;
+    int64_t pooled = (int64_t)work->row_count * work->encoder.config->hidden_size;
+    for (int64_t i = 0; i < pooled; i++) {
+        sum->saturated += fabsf(head->pooled[i]) > EK_RUN_SATURATED;
+    }
+    sum->pooled += pooled;
+    for (int32_t i = 0; head->num_labels > 1 && i < work->row_count; i++) {
+        sum->entropy += entropy_of(head->logits + (int64_t)i * head->num_labels, head->num_labels);
+        sum->examples++;
+    }
+}
+
 /* Forward and backward of `count` examples from order[first]; returns the sum of their losses. */
 static double micro_batch(struct run *run, int64_t step, uint32_t first, int32_t count,
                           uint32_t index_in_step, float divisor)
@@ -171,22 +216,48 @@ static double micro_batch(struct run *run, int64_t step, uint32_t first, int32_t
     for (int32_t i = 0; i < work->row_count; i++) {
         loss += (double)row_loss[i];
     }
+    if (run->tensor_norms && !work->masked_lm && logged(run, step + 1)) {
+        add_activations(&run->activations, work);
+    }
     run->result->trained_tokens += work->batch.token_count;
     return loss;
 }
 
+static void send_of_tensor(const struct run *run, const char *kind, size_t param, int64_t step,
+                           double value)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s/%s", kind, run->input->model->params.rows[param].name);
+    send_metric(run, name, step, value);
+}
+
+/* What log_gradients adds. */
+static void log_gradients(struct run *run, int64_t step, double norm)
+{
+    struct activations *seen = &run->activations;
+    send_metric(run, "grad_norm_clipped", step, norm * ek_optimizer_clip(&run->optimizer, norm));
+    for (size_t i = 0; i < run->input->model->params.count; i++) {
+        send_of_tensor(run, "grad_norm", i, step, run->tensor_norms[i]);
+        send_of_tensor(run, "update_ratio", i, step, run->optimizer.update_ratios[i]);
+    }
+    if (seen->pooled > 0) {
+        send_metric(run, "pooler_saturation", step, (double)seen->saturated / (double)seen->pooled);
+    }
+    if (seen->examples > 0) {
+        send_metric(run, "output_entropy", step, seen->entropy / (double)seen->examples);
+    }
+    *seen = (struct activations){0};
+}
+
 static void log_step(struct run *run, int64_t step, double rate, double norm)
 {
-    const ek_params *params = &run->input->model->params;
     send_metric(run, "train_loss", step, run->logged_loss / (double)run->logged_steps);
     send_metric(run, "learning_rate", step, rate);
     send_metric(run, "grad_norm", step, norm);
     run->logged_loss = 0;
     run->logged_steps = 0;
-    for (size_t i = 0; run->tensor_norms && i < params->count; i++) {
-        char name[128];
-        snprintf(name, sizeof name, "grad_norm/%s", params->rows[i].name);
-        send_metric(run, name, step, run->tensor_norms[i]);
+    if (run->tensor_norms) {
+        log_gradients(run, step, norm);
     }
 }
 
@@ -220,15 +291,16 @@ static void train_step(struct run *run, int64_t step, uint32_t first, uint32_t c
     }
     loss /= (double)rows;
     int64_t made = step + 1;
-    bool log = recipe->logging_steps > 0 &&
-               (made % recipe->logging_steps == 0 || made == run->schedule.total_steps);
     double rate = ek_schedule_rate(&run->schedule, step);
-    double norm = ek_optimizer_norm(&run->optimizer, run->compute, run->gradients,
-                                    log ? run->tensor_norms : NULL);
+    double norm =
+        ek_optimizer_norm(&run->optimizer, run->compute, run->gradients, run->tensor_norms);
+    bool log = logged(run, made);
     if (run->result->nonfinite_step < 0 && (!isfinite(loss) || !isfinite(norm))) {
         run->result->nonfinite_step = made;
+        log = log || recipe->logging_steps > 0; /* it says where it was seen first */
     }
-    ek_optimizer_step(&run->optimizer, run->compute, run->weights, run->gradients, rate, norm);
+    (log && run->tensor_norms ? ek_optimizer_measure : ek_optimizer_step)(
+        &run->optimizer, run->compute, run->weights, run->gradients, rate, norm);
     run->logged_loss += loss;
     run->logged_steps++;
     if (log) {
@@ -374,6 +446,30 @@ static ek_status train(struct run *run, ek_error *err)
     return EK_OK;
 }
 
+/* The loss on the examples that the run trained on, as an evaluation: the running average of
+ * train_loss has dropout in it and lags behind. */
+static ek_status evaluate_train(struct run *run, ek_error *err)
+{
+    const ek_run_input *input = run->input;
+    double started = ek_clock_seconds();
+    ek_token_set seen;
+    ek_predictions predictions = {0};
+    EK_TRY(ek_token_set_select(&seen, input->train, run->subset, run->example_count, err));
+    ek_status status = ek_predictions_init(&predictions, predicted(input, &seen),
+                                           input->model->params.num_labels, err);
+    if (status == EK_OK) {
+        status = ek_evaluate(&predictions, &run->workspace, run->compute, run->weights, &seen,
+                             input->problem, EK_RUN_MASK_SEED, err);
+    }
+    if (status == EK_OK) {
+        send_evaluation(run, "train_eval", run->schedule.total_steps, &predictions, &seen);
+    }
+    ek_predictions_free(&predictions);
+    ek_token_set_free(&seen);
+    run->result->eval_seconds += ek_clock_seconds() - started;
+    return status;
+}
+
 static void finish(struct run *run)
 {
     const ek_run_input *input = run->input;
@@ -420,6 +516,9 @@ ek_status ek_run_execute(ek_run_result *result, const ek_run_input *input, ek_co
     double started = ek_clock_seconds();
     EK_GOTO(status, train(&run, err), done);
     ek_optimizer_catch_up(&run.optimizer, compute, run.weights, NULL, 0);
+    if (input->recipe->eval_train) {
+        EK_GOTO(status, evaluate_train(&run, err), done);
+    }
     result->train_seconds = ek_clock_seconds() - started - result->eval_seconds;
     finish(&run);
 done:

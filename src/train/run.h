@@ -9,9 +9,19 @@
  *     ... result.score, result.outcome, result.weights_hash ...
  *     ek_run_result_free(&result);
  *
- * Metrics reach the sink as they happen: train_loss, learning_rate, grad_norm (before clipping),
- * grad_norm/<parameter> with log_gradients, eval_loss, eval_<metric>. Non-finite values are passed
- * on as they are, never hidden.
+ * Metrics reach the sink as they happen. Every logging_steps, at the last step and at the first one
+ * that is not finite: train_loss (mean since the last time), learning_rate, grad_norm (before
+ * clipping). With log_gradients then also
+ *   grad_norm_clipped         after clipping
+ *   grad_norm/<parameter>     of each tensor, before clipping
+ *   update_ratio/<parameter>  L2 norm of the step's change over that of the tensor before it; of
+ *                             the word embeddings only the rows of the step's tokens
+ *   pooler_saturation         share of the pooler's outputs beyond +-EK_RUN_SATURATED (a head
+ *                             gradient times 1 - tanh^2 < 0.02 is all that passes there)
+ *   output_entropy            mean over the step's examples, nats (classification)
+ * Evaluations: eval_loss, eval_<metric>; with eval_train at the end train_eval_loss and
+ * train_eval_<metric>, the training examples without dropout. Non-finite values are passed on as
+ * they are, never hidden.
  *
  * problem EK_PROBLEM_MASKED_LM (a model opened with masked_lm, token sets of blocks): the loss is
  * the mean over the masked tokens of a step's window, masks are fresh in every epoch (by the order
@@ -38,6 +48,9 @@
 typedef struct {
     uint32_t init, order, dropout, subset, split; /* order: of masked-LM also the masks */
 } ek_seeds;
+
+/* Beyond it a tanh passes less than a fiftieth of its gradient. */
+#define EK_RUN_SATURATED 0.99f
 
 /* The masks of evaluations, as `eval --mask-seed 1` has them. */
 enum { EK_RUN_MASK_SEED = 1 };

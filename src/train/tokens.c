@@ -260,6 +260,27 @@ done:
     return status;
 }
 
+ek_status ek_token_set_select(ek_token_set *set, const ek_token_set *from, const uint32_t *index,
+                              size_t count, ek_error *err)
+{
+    *set = (ek_token_set){.mask = from->mask};
+    ek_status status = allocate(set, count, err);
+    if (status != EK_OK) {
+        ek_token_set_free(set);
+        return status;
+    }
+    for (size_t i = 0; i < count; i++) {
+        int32_t length = from->examples[index[i]].length;
+        set->examples[i] = from->examples[index[i]];
+        set->labels[i] = from->labels[index[i]];
+        set->targets[i] = from->targets[index[i]];
+        set->scores[i] = from->scores[index[i]];
+        set->token_count += (size_t)length;
+        set->max_length = length > set->max_length ? length : set->max_length;
+    }
+    return EK_OK;
+}
+
 void ek_token_set_free(ek_token_set *set)
 {
     ek_free(set->examples);

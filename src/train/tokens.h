@@ -44,6 +44,9 @@ ek_status ek_token_set_build_blocks(ek_token_set *set, const ek_tokenizer *token
                                     const ek_dataset *data, ek_split_kind split,
                                     const ek_recipe *recipe, const ek_model_config *config,
                                     ek_error *err);
+/* The examples index[0 .. count) of another set, in that order; their ids are borrowed from it. */
+ek_status ek_token_set_select(ek_token_set *set, const ek_token_set *from, const uint32_t *index,
+                              size_t count, ek_error *err);
 void ek_token_set_free(ek_token_set *set); /* an all-zero one is fine */
 
 #endif

@@ -182,6 +182,7 @@ static void twins_open(struct twins *twins, int variant, double weight_decay, in
             if (lazy) {
                 ek_optimizer_plan_lazy(&twins->optimizers[1], arena, &twins->params.rows[0],
                                        planned_updates);
+                ek_optimizer_plan_ratios(&twins->optimizers[1], arena);
             }
             if (!pass) {
                 assert_int_equal(ek_arena_init(&twins->arenas[lazy], plan.used_bytes, &err), EK_OK);
@@ -205,6 +206,46 @@ static void twins_close(struct twins *twins)
     }
     ek_compute_free(twins->compute);
     ek_params_free(&twins->params, &twins->offsets);
+}
+
+static double ratio_of(const float *now, const float *before, const uint8_t *looked_at,
+                       size_t columns, size_t count)
+{
+    double change = 0, norm = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!looked_at || looked_at[i / columns]) {
+            double d = (double)now[i] - (double)before[i];
+            change += d * d;
+            norm += (double)before[i] * (double)before[i];
+        }
+    }
+    return sqrt(change) / sqrt(norm);
+}
+
+/* The lazy twin's update ratios are those of the weights around its last step: of the table the
+ * rows that a micro-batch touched, of every other tensor the whole. */
+static void assert_ratios(const struct twins *twins, const float *before, int32_t rows[2][8],
+                          const int32_t counts[2], bool all)
+{
+    const ek_params *params = &twins->params;
+    uint8_t *touched = calloc((size_t)params->rows[0].rows, 1);
+    for (int batch = 0; batch < 2; batch++) {
+        for (int32_t i = 0; i < counts[batch]; i++) {
+            touched[rows[batch][i]] = 1;
+        }
+    }
+    /* A norm that is not finite first brings all rows up to date: `before` was taken earlier. */
+    for (size_t p = all ? 1 : 0; p < params->count; p++) {
+        const ek_param *row = &params->rows[p];
+        double expected = ratio_of(twins->weights[1] + row->offset, before + row->offset,
+                                   p == 0 ? touched : NULL, (size_t)row->columns, row->count);
+        double found = twins->optimizers[1].update_ratios[p];
+        /* The program's squares are summed in float by lanes of 16, and differences rounded once:
+         * 1e-5 is some tens of roundings. A tensor of zeros has no ratio. */
+        assert_true(!isfinite(found) ? !isfinite(expected)
+                                     : fabs(found - expected) <= 1e-5 * expected);
+    }
+    free(touched);
 }
 
 /* A step in which a few rows have a gradient, some of them in two micro-batches; scale sets its
@@ -248,8 +289,19 @@ static void twins_step(struct twins *twins, uint32_t step, double scale, float e
     assert_memory_equal(&norms[0], &norms[1], sizeof norms[0]);
     for (int lazy = 0; lazy < 2; lazy++) {
         float *g = twins->gradients[lazy];
-        ek_optimizer_step(&twins->optimizers[lazy], twins->compute, twins->weights[lazy], g,
-                          1e-3 * (1 + step % 7), norms[lazy]);
+        /* Measuring an update does not change it: the lazy twin does in every fifth step. */
+        bool measure = lazy && step % 5 == 0;
+        float *before = measure ? malloc(twins->bytes) : NULL;
+        if (measure) {
+            memcpy(before, twins->weights[lazy], twins->bytes);
+        }
+        (measure ? ek_optimizer_measure : ek_optimizer_step)(&twins->optimizers[lazy],
+                                                             twins->compute, twins->weights[lazy],
+                                                             g, 1e-3 * (1 + step % 7), norms[lazy]);
+        if (measure) {
+            assert_ratios(twins, before, rows, counts, !isfinite(norms[lazy]));
+        }
+        free(before);
         for (size_t i = 0; lazy && i < table->count; i++) {
             assert_true(g[table->offset + i] == 0);
         }

@@ -264,7 +264,9 @@ static void accumulation_is_one_batch(void **state)
 }
 
 struct log {
-    int train_loss, rates, norms, tensor_norms, evaluations;
+    int train_loss, rates, norms, tensor_norms, ratios, evaluations;
+    int clipped, saturations, entropies, train_evaluations;
+    double entropy, norm, clipped_norm, train_eval_loss;
     int64_t stop_at, last_step;
     double first_loss, last_loss, first_rate;
 };
@@ -284,6 +286,21 @@ static void on_metric(void *user, const char *name, int64_t step, double value)
         }
     } else if (strcmp(name, "grad_norm") == 0) {
         log->norms++;
+        log->norm = value;
+    } else if (strcmp(name, "grad_norm_clipped") == 0) {
+        log->clipped++;
+        log->clipped_norm = value;
+    } else if (strncmp(name, "update_ratio/", 13) == 0) {
+        log->ratios++;
+    } else if (strcmp(name, "pooler_saturation") == 0) {
+        log->saturations++;
+        assert_true(value >= 0 && value <= 1);
+    } else if (strcmp(name, "output_entropy") == 0) {
+        log->entropies++;
+        log->entropy = value;
+    } else if (strcmp(name, "train_eval_loss") == 0) {
+        log->train_evaluations++;
+        log->train_eval_loss = value;
     } else if (strncmp(name, "grad_norm/bert.", 15) == 0 ||
                strncmp(name, "grad_norm/classifier.", 21) == 0) {
         log->tensor_norms++;
@@ -321,8 +338,33 @@ static void what_is_logged(void **state)
     assert_int_equal(log.rates, 5);
     assert_int_equal(log.norms, 5);
     assert_int_equal(log.tensor_norms, 5 * (int)model.params.count);
+    assert_int_equal(log.ratios, log.tensor_norms);
+    assert_int_equal(log.clipped, 5);
+    assert_true(fabs(log.clipped_norm - fmin(log.norm, recipe.max_grad_norm)) < 1e-5);
+    assert_int_equal(log.saturations, 5);
+    assert_int_equal(log.entropies, 5);
+    assert_true(log.entropy > 0 && log.entropy <= 0.6931471805599453 /* ln 2 */ + 1e-12);
+    assert_int_equal(log.train_evaluations, 0);
     assert_int_equal(log.evaluations, 3);
     assert_true(log.last_loss < log.first_loss);
+    ek_run_result_free(&result);
+
+    /* Logging changes no bit; the training loss of a full pass is that of the trained weights. */
+    char plain[65], watched[65];
+    ek_recipe silent = quick_recipe();
+    ek_run_input silent_input = input_of(&silent);
+    hash_of(&silent_input, compute, plain);
+    recipe.eval_train = true;
+    log = (struct log){0};
+    assert_int_equal(ek_run_execute(&result, &input, compute, &sink, &err), EK_OK);
+    memcpy(watched, result.weights_hash, sizeof watched);
+    assert_string_equal(plain, watched);
+    assert_int_equal(log.train_evaluations, 1);
+    ek_run_result_free(&result);
+    ek_run_input on_train = input;
+    on_train.validation = &train;
+    assert_int_equal(ek_run_execute(&result, &on_train, compute, NULL, &err), EK_OK);
+    assert_true(result.predictions.loss == log.train_eval_loss);
     ek_run_result_free(&result);
 
     /* A run that is told to stop says so. */

@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "report/model_card.h"
+#include "study/kept_model.h"
 #include "study/study.h"
 
 ek_status ek_cmd_check(ek_cli *cli, ek_error *err)
@@ -117,33 +118,6 @@ static ek_status find_run(const char *dir, const char *name, int64_t *id, ek_err
 
 /* ---- keeping a model ------------------------------------------------------------------------- */
 
-static ek_status keep_model(const ek_study_inputs *inputs, const ek_run_result *result,
-                            const char *dir, ek_error *err)
-{
-    const ek_planned_run *run = &inputs->spec->runs[0];
-    char seeds[160], score[32];
-    snprintf(seeds, sizeof seeds, "init %u, order %u, dropout %u, subset %u, split %u",
-             run->seeds.init, run->seeds.order, run->seeds.dropout, run->seeds.subset,
-             run->seeds.split);
-    ek_format_double(score, result->score);
-    const char *const metadata[] = {"evenkeel_version",
-                                    EK_VERSION,
-                                    "evenkeel_recipe",
-                                    inputs->spec->arms[run->arm].recipe_name,
-                                    "evenkeel_seeds",
-                                    seeds,
-                                    "evenkeel_score",
-                                    score,
-                                    "evenkeel_weights",
-                                    result->weights_hash,
-                                    NULL};
-    EK_TRY(ek_make_dirs(dir, err));
-    EK_TRY(ek_model_save(&inputs->model, result->weights, dir,
-                         (const char *const *)inputs->data.label_names,
-                         inputs->data.problem == EK_PROBLEM_REGRESSION, metadata, err));
-    return ek_tokenizer_copy_files(inputs->model.dir, dir, err);
-}
-
 /* An output folder that holds another model is left alone unless --force. */
 static ek_status prepare_output(const ek_cli *cli, ek_error *err)
 {
@@ -236,7 +210,7 @@ static ek_status train_into(const ek_cli *cli, ek_study_inputs *inputs, ek_store
                               result.weights_hash, expected_hash);
     }
     if (status == EK_OK && cli->output) {
-        status = keep_model(inputs, &result, cli->output, err);
+        status = ek_kept_model_write(inputs, &result, cli->output, err);
         if (status == EK_OK && inputs->data.problem != EK_PROBLEM_MASKED_LM) {
             status = ek_model_card_write(inputs, &result, again, cli->output, err);
         }

@@ -34,6 +34,9 @@ typedef struct {
     double power;
     int64_t mask_seed; /* of eval on masked-LM */
     char *dump_masks;
+    char *runs, *mlm_model, *dump_examples; /* of probe */
+    int64_t points, examples;
+    double range;
     /* not options */
     ek_settings settings; /* every other option given, by its row's name */
     char **arguments;     /* [argument_count] what is no option, borrowed from argv */
@@ -84,6 +87,9 @@ bool ek_cli_masked_lm(const ek_cli *cli);
 /* EK_E_USAGE when it is the task of the spec: `verb` needs scores that are better when larger. */
 ek_status ek_cli_refuse_masked_lm(const char *verb, const ek_source *source, ek_error *err);
 
+/* --runs LIST as ids (*ids by ek_free), NULL where it was not given. */
+ek_status ek_cli_runs(const ek_cli *cli, int64_t **ids, size_t *count, ek_error *err);
+
 /* The verbs. */
 ek_status ek_cmd_check(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_train(ek_cli *cli, ek_error *err);
@@ -99,6 +105,7 @@ ek_status ek_cmd_eval(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_eval_mlm(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_predict(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_verify(ek_cli *cli, ek_error *err);
+ek_status ek_cmd_probe(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_bench(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_tokenize(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_info(ek_cli *cli, ek_error *err);

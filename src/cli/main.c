@@ -131,6 +131,22 @@ static const ek_verb verbs[] = {
      "echo '{\"text\": \"a fine film\"}' | evenkeel predict --model my-model",
      "Writes {\"label\": .., \"logits\": [..], \"probs\": [..]} in the order of the input.",
      ek_cmd_predict},
+    {"probe", "why runs differ: gradients, forgetting, the loss surface", "WHAT DIR", 1, 2,
+     "runs input mlm_model mask_seed points range examples dump_examples jobs json csv",
+     "evenkeel probe gradients my-study --csv > norms.csv\n"
+     "evenkeel probe forgetting my-study --input wiki.test.raw --mlm-model bert\n"
+     "evenkeel probe surface my-study --runs 3,7 --points 40\n"
+     "evenkeel report my-study                 # draws what probes have found",
+     "Weights that a probe needs are made again, bit for bit, and kept in DIR/models. WHAT:\n"
+     "  gradients   norms by layer and kind of tensor along the run, failed runs against "
+     "successful\n"
+     "  forgetting  perplexity of masked-language modelling on --input, plain text, with the top "
+     "k\n"
+     "              layers replaced by pre-trained ones, k = 0 .. L\n"
+     "  surface     loss and gradient norm on the plane through the pre-trained, a failed and a\n"
+     "              successful model, and the barrier between the two\n"
+     "What was found is written into DIR/probe. Interrupted, a surface goes on where it was.",
+     ek_cmd_probe},
     {"verify", "rerun one seed of a study and compare the hash of its weights", "DIR", 1, 1,
      "run threads json", "evenkeel verify my-study\nevenkeel verify my-study --run stable/3",
      "Exit code 0: the same bits; 1: different.", ek_cmd_verify},

@@ -139,6 +139,18 @@ void ek_progress_study(void *user, const ek_study_progress *p)
     }
 }
 
+void ek_progress_probe(void *user, const char *what, double fraction)
+{
+    (void)user;
+    char text[160], left[32];
+    double seconds = ek_clock_seconds() - screen.started;
+    ek_format_duration(left, seconds * (1 - fraction) / fraction);
+    snprintf(text, sizeof text, "%3.0f %%  %s, %s left", 100 * fraction, what, left);
+    if (fraction > 0 && fraction < 1) {
+        show(fraction, text, false);
+    }
+}
+
 void ek_progress_run(void *user, int64_t step, int64_t total)
 {
     (void)user;

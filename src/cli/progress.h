@@ -22,6 +22,9 @@ void ek_progress_clear(void);
 void ek_progress_study(void *user, const ek_study_progress *progress);
 void ek_progress_run(void *user, int64_t step, int64_t total);
 
+/* For ek_probe_control.say. */
+void ek_progress_probe(void *user, const char *what, double fraction);
+
 /* Seconds between two lines of a log that has been growing for this long: 10, from three minutes on
  * more, from twenty on 60. */
 double ek_progress_interval(double elapsed);

@@ -159,6 +159,47 @@ static void add_all(struct builder *b, ek_param_offsets *o, const ek_model_confi
     align(b);
 }
 
+bool ek_param_place(const char *name, int32_t *layer, ek_param_group *group)
+{
+    static const struct {
+        const char *start;
+        ek_param_group group;
+    } parts[] = {
+        {"embeddings.", EK_GROUP_EMBEDDINGS},
+        {"attention.self.query.", EK_GROUP_QUERY},
+        {"attention.self.key.", EK_GROUP_KEY},
+        {"attention.self.value.", EK_GROUP_VALUE},
+        {"attention.output.", EK_GROUP_ATTENTION_OUTPUT},
+        {"intermediate.", EK_GROUP_INTERMEDIATE},
+        {"output.", EK_GROUP_OUTPUT},
+        {"pooler.", EK_GROUP_POOLER},
+        {"classifier.", EK_GROUP_CLASSIFIER},
+        {"cls.predictions.", EK_GROUP_PREDICTIONS},
+    };
+    static const char encoder[] = "encoder.layer.";
+    int32_t number = -1;
+    if (strncmp(name, prefix, sizeof prefix - 1) == 0) {
+        name += sizeof prefix - 1;
+    }
+    if (strncmp(name, encoder, sizeof encoder - 1) == 0) {
+        name += sizeof encoder - 1;
+        for (number = 0; *name >= '0' && *name <= '9' && number < 10000; name++) {
+            number = number * 10 + (*name - '0');
+        }
+        name += *name == '.';
+    }
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (strncmp(name, parts[i].start, strlen(parts[i].start)) == 0) {
+            bool head = parts[i].group >= EK_GROUP_POOLER;
+            bool inside = !head && parts[i].group != EK_GROUP_EMBEDDINGS;
+            *group = parts[i].group;
+            *layer = head ? INT32_MAX : number;
+            return inside == (number >= 0);
+        }
+    }
+    return false;
+}
+
 ek_status ek_params_build(ek_params *params, ek_param_offsets *offsets,
                           const ek_model_config *config, int32_t num_labels, ek_error *err)
 {

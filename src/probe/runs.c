@@ -74,29 +74,43 @@ static ek_status pick(ek_probe_runs *runs, const ek_run_row *rows, size_t row_co
                : ek_error_set(err, EK_E_USAGE, "%s has no finished run to look at", runs->dir);
 }
 
-static ek_status open(ek_probe_runs *runs, const int64_t *ids, size_t count, ek_error *err)
+static ek_status list(ek_probe_runs *runs, const int64_t *ids, size_t count, ek_error *err)
 {
     ek_store *store;
     ek_run_row *rows = NULL;
-    size_t row_count = 0, planned;
-    char hash[65];
+    size_t row_count = 0;
     EK_TRY(ek_store_open_read(&store, runs->dir, err));
     ek_status status = ek_store_runs(store, &rows, &row_count, err);
     ek_store_close(store);
     EK_TRY(status);
     status = pick(runs, rows, row_count, ids, count, err);
     ek_run_rows_free(rows, row_count);
-    EK_TRY(status);
-    EK_TRY(ek_study_find_run(runs->dir, runs->runs[0].id, &runs->spec, &planned, hash, err));
-    return ek_study_load(&runs->inputs, &runs->spec, err);
+    return status;
+}
+
+ek_status ek_probe_runs_list(ek_probe_runs *runs, const char *dir, const int64_t *ids, size_t count,
+                             ek_error *err)
+{
+    *runs = (ek_probe_runs){.dir = ek_strdup(dir)};
+    ek_status status = runs->dir ? list(runs, ids, count, err)
+                                 : ek_error_set(err, EK_E_MEMORY, "no memory for a path");
+    if (status != EK_OK) {
+        ek_probe_runs_close(runs);
+    }
+    return status;
 }
 
 ek_status ek_probe_runs_open(ek_probe_runs *runs, const char *dir, const int64_t *ids, size_t count,
                              ek_error *err)
 {
-    *runs = (ek_probe_runs){.dir = ek_strdup(dir)};
-    ek_status status = runs->dir ? open(runs, ids, count, err)
-                                 : ek_error_set(err, EK_E_MEMORY, "no memory for a path");
+    size_t planned;
+    char hash[65];
+    EK_TRY(ek_probe_runs_list(runs, dir, ids, count, err));
+    ek_status status =
+        ek_study_find_run(runs->dir, runs->runs[0].id, &runs->spec, &planned, hash, err);
+    if (status == EK_OK) {
+        status = ek_study_load(&runs->inputs, &runs->spec, err);
+    }
     if (status != EK_OK) {
         ek_probe_runs_close(runs);
     }

@@ -50,6 +50,8 @@ typedef struct {
 
 /* ids NULL: all done runs of the study. EK_E_USAGE for an id that the study does not have, or that
  * is not done (the message lists those that are). */
+ek_status ek_probe_runs_list(ek_probe_runs *runs, const char *dir, const int64_t *ids, size_t count,
+                             ek_error *err); /* the runs alone: spec and inputs stay empty */
 ek_status ek_probe_runs_open(ek_probe_runs *runs, const char *dir, const int64_t *ids, size_t count,
                              ek_error *err);
 void ek_probe_runs_close(ek_probe_runs *runs); /* an all-zero one is fine */

@@ -77,6 +77,23 @@ expect 2 "no finished run 99" "$EVENKEEL" probe surface s --runs "$failed,99"
 expect 2 "there is no probe 'surfaces'; did you mean surface" "$EVENKEEL" probe surfaces s
 expect 2 "needs the folder" "$EVENKEEL" probe surface
 
+# ---- gradients ----
+# The study logged none: its runs are made again, and say what a study that logs them says.
+"$EVENKEEL" study study.yaml --model "$mlm" --train-file reviews.csv --log-gradients -o logged -q >/dev/null
+"$EVENKEEL" probe gradients s --csv -q >again.csv || fail "gradients of runs that did not log them"
+"$EVENKEEL" probe gradients logged --csv -q >logged.csv || fail "gradients of runs that logged them"
+cmp -s again.csv logged.csv && [ "$(wc -l <again.csv)" -gt 100 ] || fail "gradients differ"
+[ ! -e logged/probe/gradients ] || fail "runs with gradients were made again"
+# A layer's norm is the root of the squares of its tensors'; so is a group's.
+"$EVENKEEL" metrics logged --name 'grad_norm/*encoder.layer.0.*' --csv >tensors.csv
+awk -F, 'FILENAME == "tensors.csv" { if ($1 == 1 && $5 == 10) sum += $7 * $7; next }
+  $1 == 1 && $5 == 10 && $6 == 0 && $7 == "all" { whole = $8 }
+  $1 == 1 && $5 == 10 && $6 == 0 && $7 != "all" { parts += $8 * $8; n++ }
+  END { exit !(n == 6 && whole > 0 && (sum / whole / whole - 1) ^ 2 < 1e-20 &&
+               (parts / whole / whole - 1) ^ 2 < 1e-20) }' tensors.csv logged.csv ||
+  fail "the norm of a layer is not that of its tensors"
+expect 0 "medians over 2 failed and 2 successful runs" "$EVENKEEL" probe gradients s
+
 # ---- forgetting ----
 for i in $(seq 40); do echo "the price of oil is up and ship $i was a good ship for the bank"; done >text.txt
 forget=(probe forgetting s --input text.txt)

@@ -106,6 +106,8 @@ ek_status ek_cmd_eval_mlm(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_predict(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_verify(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_probe(ek_cli *cli, ek_error *err);
+/* `probe factor`, called by probe. */
+ek_status ek_cmd_probe_factor(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_bench(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_tokenize(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_info(ek_cli *cli, ek_error *err);

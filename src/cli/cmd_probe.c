@@ -450,7 +450,11 @@ enum { PROBES = sizeof probes / sizeof *probes };
 
 ek_status ek_cmd_probe(ek_cli *cli, ek_error *err)
 {
-    const char *names[PROBES], *wanted = cli->arguments[0];
+    const char *names[PROBES + 1], *wanted = cli->arguments[0];
+    names[PROBES] = "factor";
+    if (strcmp(wanted, names[PROBES]) == 0) {
+        return ek_cmd_probe_factor(cli, err);
+    }
     for (size_t i = 0; i < PROBES; i++) {
         names[i] = probes[i].name;
         if (strcmp(wanted, probes[i].name) != 0) {
@@ -467,7 +471,7 @@ ek_status ek_cmd_probe(ek_cli *cli, ek_error *err)
         ek_free(ids);
         return status;
     }
-    const char *nearest = ek_nearest(wanted, names, PROBES);
+    const char *nearest = ek_nearest(wanted, names, PROBES + 1);
     return ek_error_set(err, EK_E_USAGE, "there is no probe '%.40s'%s%s; 'evenkeel probe --help'",
                         wanted, nearest ? "; did you mean " : "", nearest ? nearest : "");
 }

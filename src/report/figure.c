@@ -82,13 +82,18 @@ static ek_status write_text(const char *dir, const char *id, const char *ending,
     return status;
 }
 
-/* Writes a draft's files and moves it into the set. */
-static ek_status add(ek_figure_set *figures, ek_figure_draft *draft, const char *dir, ek_error *err)
+ek_status ek__figure_write(const ek_figure_draft *draft, const char *dir, ek_error *err)
 {
     EK_TRY(ek_buf_status(&draft->tsv, err));
     EK_TRY(ek_buf_status(&draft->gp, err));
     EK_TRY(write_text(dir, draft->id, ".tsv", &draft->tsv, err));
-    EK_TRY(write_text(dir, draft->id, ".gp", &draft->gp, err));
+    return write_text(dir, draft->id, ".gp", &draft->gp, err);
+}
+
+/* Writes a draft's files and moves it into the set. */
+static ek_status add(ek_figure_set *figures, ek_figure_draft *draft, const char *dir, ek_error *err)
+{
+    EK_TRY(ek__figure_write(draft, dir, err));
     ek_figure *figure = &figures->items[figures->count++];
     *figure = (ek_figure){.id = ek_strdup(draft->id),
                           .title = ek_buf_take(&draft->title),
@@ -101,7 +106,7 @@ static ek_status add(ek_figure_set *figures, ek_figure_draft *draft, const char 
     return EK_OK;
 }
 
-static void draft_free(ek_figure_draft *draft)
+void ek__figure_draft_free(ek_figure_draft *draft)
 {
     ek_buf_deinit(&draft->title);
     ek_buf_deinit(&draft->caption);
@@ -119,7 +124,7 @@ static ek_status make_drafts(ek_figure_set *figures, const ek_figure_data *data,
         if (status == EK_OK && draft.drawn) {
             status = add(figures, &draft, dir, err);
         }
-        draft_free(&draft);
+        ek__figure_draft_free(&draft);
         EK_TRY(status);
     }
     return EK_OK;

@@ -197,7 +197,7 @@ void ek__gp_log_ticks(ek_buf *gp, char axis, double low, double high)
         for (size_t i = 0; i < count; i++) {
             double tick = nice[i] * power;
             if (tick >= low && tick <= high) {
-                ek_buf_printf(gp, "%s'%.3g' %.6g", between, tick, tick);
+                ek_buf_printf(gp, "%s'%g' %.6g", between, tick, tick);
                 between = ", ";
             }
         }
@@ -218,6 +218,12 @@ static void place(const ek_legend_entry *entry, double *x, int *row)
 
 int ek__gp_legend(ek_buf *gp, const ek_legend_entry *entries, size_t count, double height)
 {
+    return ek__gp_legend_at(gp, entries, count, 0, height);
+}
+
+int ek__gp_legend_at(ek_buf *gp, const ek_legend_entry *entries, size_t count, double top,
+                     double height)
+{
     double end = 0;
     int row = 0;
     for (size_t i = 0; i < count; i++) {
@@ -229,7 +235,7 @@ int ek__gp_legend(ek_buf *gp, const ek_legend_entry *entries, size_t count, doub
             continue;
         }
         double x = (row == row_before ? before : 0) + 8;
-        double y = 1 - (14 + EK_LEGEND_ROW * row) / height;
+        double y = 1 - (top + 14 + EK_LEGEND_ROW * row) / height;
         size_t number = EK_LEGEND_FIRST + 2 * i;
         if (e->line > 0) {
             ek_buf_printf(gp,

@@ -97,6 +97,10 @@ ek_status ek__figure_expected_best(const ek_figure_data *data, ek_figure_draft *
 ek_status ek__figure_variance_by_source(const ek_figure_data *data, ek_figure_draft *draft,
                                         ek_error *err);
 
+/* Writes dir/<id>.tsv and dir/<id>.gp; dir is there. */
+ek_status ek__figure_write(const ek_figure_draft *draft, const char *dir, ek_error *err);
+void ek__figure_draft_free(ek_figure_draft *draft);
+
 /* Starts a script: encoding, separators, terminal of this size, output, axes, grid. */
 void ek__gp_begin(ek_figure_draft *draft, int width, int height);
 /* The range of an axis ('x' or 'y') with ticks at round numbers, about `ticks` of them at most. */
@@ -117,6 +121,9 @@ enum { EK_POINT_OK = 7, EK_POINT_FAILED = 11 }; /* filled circle, filled triangl
  * arrows from number 101 on. Returns the rows. Without gp only counts them. */
 enum { EK_LEGEND_ROW = 24, EK_LEGEND_FIRST = 101 };
 int ek__gp_legend(ek_buf *gp, const ek_legend_entry *entries, size_t count, double height);
+/* The same, beginning that many px from the top. */
+int ek__gp_legend_at(ek_buf *gp, const ek_legend_entry *entries, size_t count, double top,
+                     double height);
 /* Takes it away, for the next plots of a multiplot. */
 void ek__gp_legend_end(ek_buf *gp, size_t count);
 /* A name above the left end of a plot; hostile text is fine. */

@@ -76,7 +76,12 @@ static ek_status report_html(const ek_cli *cli, const ek_findings *findings, ek_
         status = ek_make_dirs(dir, err);
     }
     if (status == EK_OK) {
-        status = ek_figures_make(&figures, &findings->table, store, drawings, &options, err);
+        status = ek_figures_make(&figures, &findings->table, store, study, drawings, &options, err);
+    }
+    for (const char *line = figures.warnings; status == EK_OK && line && *line;) {
+        size_t length = strcspn(line, "\n");
+        ek_progress_say("warning: %.*s", (int)length, line);
+        line += length + (line[length] == '\n');
     }
     if (status == EK_OK && figures.count > 0 && !figures.gnuplot) {
         ek_progress_say("gnuplot is not installed: the report has tables instead of figures "

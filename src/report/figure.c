@@ -20,6 +20,12 @@ static const struct {
     {"loss_curves", ek__figure_loss_curves},
     {"score_curves", ek__figure_score_curves},
     {"gradient_norms", ek__figure_gradient_norms},
+    {"gradient_groups", ek__figure_gradient_groups},
+    {"forgetting", ek__figure_forgetting},
+    {"loss_surface", ek__figure_loss_surface},
+    {"gradient_surface", ek__figure_gradient_surface},
+    {"loss_barrier", ek__figure_loss_barrier},
+    {"drift", ek__figure_drift},
     {"score_over_epochs", ek__figure_score_over_epochs},
     {"loss_against_score", ek__figure_loss_against_score},
     {"disagreement", ek__figure_disagreement},
@@ -184,14 +190,23 @@ static ek_status make(ek_figure_set *figures, const ek_figure_data *data, const 
 }
 
 ek_status ek_figures_make(ek_figure_set *figures, const ek_group_table *table, ek_store *store,
-                          const char *dir, const ek_figure_options *options, ek_error *err)
+                          const char *study_dir, const char *dir, const ek_figure_options *options,
+                          ek_error *err)
 {
     *figures = (ek_figure_set){.items = ek_calloc(FIGURES, sizeof *figures->items)};
     if (!figures->items) {
         return no_memory(err);
     }
     ek_figure_data data;
-    ek_status status = ek__figure_data_load(&data, table, store, err);
+    ek_buf warnings = {0};
+    ek_status status = ek__figure_data_load(&data, table, store, study_dir, &warnings, err);
+    if (status == EK_OK) {
+        status = ek_buf_status(&warnings, err);
+        if (status == EK_OK && warnings.length > 0) {
+            figures->warnings = ek_buf_take(&warnings);
+        }
+    }
+    ek_buf_deinit(&warnings);
     if (status == EK_OK) {
         status = make(figures, &data, dir, options, err);
         ek__figure_data_free(&data);
@@ -214,5 +229,6 @@ void ek_figures_free(ek_figure_set *figures)
         ek_free(figure->svg);
     }
     ek_free(figures->items);
+    ek_free(figures->warnings);
     *figures = (ek_figure_set){0};
 }

@@ -1,7 +1,8 @@
 /* figure.h - the figures of a study's report: data, gnuplot script, SVG.
  *
  *     ek_figure_set figures = {0};
- *     ek_figures_make(&figures, &table, store, "my-study/report/figures", &options, &err);
+ *     ek_figures_make(&figures, &table, store, "my-study", "my-study/report/figures", &options,
+ *                     &err);
  *     ... figures.items[i].svg ...
  *     ek_figures_free(&figures);
  *
@@ -34,16 +35,19 @@ typedef struct {
 typedef struct {
     ek_figure *items;
     size_t count;
-    bool gnuplot; /* it was there */
+    bool gnuplot;   /* it was there */
+    char *warnings; /* one a line: results of probes that could not be used; NULL: none */
 } ek_figure_set;
 
 typedef struct {
     bool pdf;
 } ek_figure_options;
 
-/* Makes dir. EK_E_IO when a file cannot be written or gnuplot fails (with its first line). */
+/* study_dir: the study's folder, whose probe/ has the results of its probes; NULL: without them.
+ * Makes dir. EK_E_IO when a file cannot be written or gnuplot fails (with its first line). */
 ek_status ek_figures_make(ek_figure_set *figures, const ek_group_table *table, ek_store *store,
-                          const char *dir, const ek_figure_options *options, ek_error *err);
+                          const char *study_dir, const char *dir, const ek_figure_options *options,
+                          ek_error *err);
 void ek_figures_free(ek_figure_set *figures);
 
 #endif

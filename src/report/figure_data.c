@@ -400,11 +400,95 @@ static ek_status load(ek_figure_data *data, ek_error *err)
     return EK_OK;
 }
 
+/* Whether the study has the run that a probe names. */
+static bool knows(const ek_figure_data *data, const ek_probe_file_run *run)
+{
+    for (size_t i = 0; i < data->run_count; i++) {
+        const ek_run_row *row = data->runs[i].row;
+        if (row->id == run->id) {
+            return row->seed == run->seed && strcmp(row->group, run->group) == 0;
+        }
+    }
+    return false;
+}
+
+static void warn_of_stranger(const ek_probe_file_run *run, const char *file, ek_buf *warnings)
+{
+    ek_buf_printf(warnings, "probe/%s names run %lld (", file, (long long)run->id);
+    ek__figure_line(warnings, run->group, EK_FIGURE_LABEL);
+    ek_buf_printf(warnings, ", seed %u), which is not in this study: run the probe again\n",
+                  run->seed);
+}
+
+/* An error of a probe's file as a warning; without memory it stays an error. */
+static ek_status forgive(ek_status status, const ek_error *own, ek_buf *warnings, ek_error *err)
+{
+    if (status == EK_E_MEMORY) {
+        return ek_error_set(err, EK_E_MEMORY, "%s", own->message);
+    }
+    if (status != EK_OK) {
+        ek__figure_line(warnings, own->message, 0);
+        ek_buf_putc(warnings, '\n');
+    }
+    return EK_OK;
+}
+
+static ek_status load_forgetting(ek_figure_data *data, const char *dir, ek_buf *warnings,
+                                 ek_error *err)
+{
+    bool found;
+    ek_error own = {0};
+    ek_forgetting_file *file = &data->forgetting;
+    ek_status status = ek_forgetting_read(file, dir, &found, &own);
+    for (size_t i = 0; i < file->run_count; i++) {
+        if (!knows(data, &file->runs[i].run)) {
+            warn_of_stranger(&file->runs[i].run, "forgetting.json", warnings);
+            ek_forgetting_free(file);
+        }
+    }
+    return forgive(status, &own, warnings, err);
+}
+
+static ek_status load_surface(ek_figure_data *data, const char *dir, ek_buf *warnings,
+                              ek_error *err)
+{
+    bool found;
+    ek_error own = {0};
+    ek_surface_file *file = &data->surface;
+    ek_status status = ek_surface_read(file, dir, &found, &own);
+    if (file->grid && (!knows(data, &file->failed_run) || !knows(data, &file->ok_run))) {
+        warn_of_stranger(knows(data, &file->failed_run) ? &file->ok_run : &file->failed_run,
+                         "surface.json", warnings);
+        ek_surface_free(file);
+    }
+    return forgive(status, &own, warnings, err);
+}
+
+static ek_status load_drift(ek_figure_data *data, const char *dir, ek_buf *warnings, ek_error *err)
+{
+    bool found;
+    ek_error own = {0};
+    ek_drift_file *file = &data->drift;
+    ek_status status = ek_drift_read(file, dir, &found, &own);
+    for (size_t i = 0; i < file->run_count; i++) {
+        if (!knows(data, &file->runs[i].run)) {
+            warn_of_stranger(&file->runs[i].run, "drift.json", warnings);
+            ek_drift_free(file);
+        }
+    }
+    return forgive(status, &own, warnings, err);
+}
+
 ek_status ek__figure_data_load(ek_figure_data *data, const ek_group_table *table, ek_store *store,
-                               ek_error *err)
+                               const char *study_dir, ek_buf *warnings, ek_error *err)
 {
     *data = (ek_figure_data){.table = table, .store = store};
     ek_status status = load(data, err);
+    if (status == EK_OK && study_dir) {
+        status = load_forgetting(data, study_dir, warnings, err);
+        status = status == EK_OK ? load_surface(data, study_dir, warnings, err) : status;
+        status = status == EK_OK ? load_drift(data, study_dir, warnings, err) : status;
+    }
     if (status != EK_OK) {
         ek__figure_data_free(data);
     }
@@ -424,6 +508,9 @@ void ek__figure_data_free(ek_figure_data *data)
     }
     ek_free(data->runs);
     ek_free(data->labels);
+    ek_forgetting_free(&data->forgetting);
+    ek_surface_free(&data->surface);
+    ek_drift_free(&data->drift);
     *data = (ek_figure_data){0};
 }
 

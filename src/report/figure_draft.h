@@ -17,6 +17,7 @@
 
 #include "base/status.h"
 #include "base/str.h"
+#include "probe/probe_file.h"
 #include "report/group_table.h"
 #include "study/store.h"
 
@@ -64,10 +65,16 @@ typedef struct {
     double scale;       /* stored score times this is what is shown: 100, or 1 for errors */
     const char *unit;   /* " (%)" or "" */
     size_t most_logged; /* longest series before thinning */
+    /* What the probes of this study left; all zero where there is none. */
+    ek_forgetting_file forgetting;
+    ek_surface_file surface;
+    ek_drift_file drift;
 } ek_figure_data;
 
+/* study_dir: where the probes' results lie, NULL: nowhere. A file of theirs that cannot be used is
+ * a line of warnings and not an error. */
 ek_status ek__figure_data_load(ek_figure_data *data, const ek_group_table *table, ek_store *store,
-                               ek_error *err);
+                               const char *study_dir, ek_buf *warnings, ek_error *err);
 void ek__figure_data_free(ek_figure_data *data);
 /* Runs of a group with that outcome. */
 size_t ek__figure_count(const ek_figure_data *data, size_t group, bool failed);
@@ -90,12 +97,27 @@ ek_status ek__figure_loss_against_score(const ek_figure_data *data, ek_figure_dr
                                         ek_error *err);
 ek_status ek__figure_gradient_norms(const ek_figure_data *data, ek_figure_draft *draft,
                                     ek_error *err);
+ek_status ek__figure_gradient_groups(const ek_figure_data *data, ek_figure_draft *draft,
+                                     ek_error *err);
+ek_status ek__figure_forgetting(const ek_figure_data *data, ek_figure_draft *draft, ek_error *err);
+ek_status ek__figure_loss_surface(const ek_figure_data *data, ek_figure_draft *draft,
+                                  ek_error *err);
+ek_status ek__figure_gradient_surface(const ek_figure_data *data, ek_figure_draft *draft,
+                                      ek_error *err);
+ek_status ek__figure_loss_barrier(const ek_figure_data *data, ek_figure_draft *draft,
+                                  ek_error *err);
+ek_status ek__figure_drift(const ek_figure_data *data, ek_figure_draft *draft, ek_error *err);
 ek_status ek__figure_disagreement(const ek_figure_data *data, ek_figure_draft *draft,
                                   ek_error *err);
 ek_status ek__figure_expected_best(const ek_figure_data *data, ek_figure_draft *draft,
                                    ek_error *err);
 ek_status ek__figure_variance_by_source(const ek_figure_data *data, ek_figure_draft *draft,
                                         ek_error *err);
+
+/* The runs of the figures of gradients: of those with logged gradients the failed one with the
+ * median score, and a successful one, of its group where there is one. *count: 0 to 2. */
+ek_status ek__figure_gradient_runs(const ek_figure_data *data, const ek_figure_run *out[2],
+                                   size_t *count, ek_error *err);
 
 /* Writes dir/<id>.tsv and dir/<id>.gp; dir is there. */
 ek_status ek__figure_write(const ek_figure_draft *draft, const char *dir, ek_error *err);

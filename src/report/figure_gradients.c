@@ -69,21 +69,24 @@ static const ek_figure_run *median_run(const ek_figure_data *data, const bool *l
 }
 
 /* A failed run and a successful one, of the same group where there is one. */
-static void choose_runs(const ek_figure_data *data, const bool *logged, figure *f,
-                        const ek_figure_run **scratch)
+static size_t choose_runs(const ek_figure_data *data, const bool *logged,
+                          const ek_figure_run *out[2], const ek_figure_run **scratch)
 {
     const ek_figure_run *failed = median_run(data, logged, true, NULL, scratch), *ok = NULL;
+    size_t count = 0;
     if (failed) {
         ok = median_run(data, logged, false, &failed->group, scratch);
-        f->panels[f->count++].run = failed;
+        out[count++] = failed;
     }
     ok = ok ? ok : median_run(data, logged, false, NULL, scratch);
     if (ok) {
-        f->panels[f->count++].run = ok;
+        out[count++] = ok;
     }
+    return count;
 }
 
-static ek_status find_runs(const ek_figure_data *data, figure *f, ek_error *err)
+ek_status ek__figure_gradient_runs(const ek_figure_data *data, const ek_figure_run *out[2],
+                                   size_t *count, ek_error *err)
 {
     bool *logged = ek_calloc(data->table->count, sizeof *logged);
     const ek_figure_run **scratch = ek_calloc(data->run_count, sizeof *scratch);
@@ -97,9 +100,7 @@ static ek_status find_runs(const ek_figure_data *data, figure *f, ek_error *err)
         logged[g] = strcmp(ek_buf_text(&value), "true") == 0;
         ek_buf_deinit(&value);
     }
-    if (status == EK_OK) {
-        choose_runs(data, logged, f, scratch);
-    }
+    *count = status == EK_OK ? choose_runs(data, logged, out, scratch) : 0;
     ek_free(logged);
     ek_free(scratch);
     return status;
@@ -370,9 +371,11 @@ static void put_words(const ek_figure_data *data, const figure *f, ek_figure_dra
 
 static ek_status make(const ek_figure_data *data, figure *f, ek_figure_draft *draft, ek_error *err)
 {
-    EK_TRY(find_runs(data, f, err));
+    const ek_figure_run *runs[2];
+    EK_TRY(ek__figure_gradient_runs(data, runs, &f->count, err));
     bool any = false;
     for (size_t i = 0; i < f->count; i++) {
+        f->panels[i].run = runs[i];
         EK_TRY(load_panel(data, f, &f->panels[i], err));
         any = any || f->panels[i].count > 0;
     }

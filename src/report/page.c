@@ -75,7 +75,7 @@ static void put_header(const ek_findings *findings, const ek_figure_set *figures
                   findings->table.run_count == 1 ? "" : "s", findings->table.count,
                   findings->table.count == 1 ? "" : "s");
     ek_buf_puts(out, "<nav aria-label=\"Sections\">\n<a href=\"#claim\">Result</a>\n");
-    if (figures->count > 0) {
+    if (figures->count > 0 || figures->warnings) {
         ek_buf_puts(out, "<a href=\"#figures\">Figures</a>\n");
     }
     ek_buf_puts(out, "<a href=\"#runs\">Runs</a>\n<a href=\"#examples\">Examples</a>\n"

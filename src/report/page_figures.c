@@ -79,7 +79,7 @@ static void put_figure(const ek_figure *figure, ek_buf *out)
 
 void ek__page_figures(const ek_figure_set *figures, ek_buf *out)
 {
-    if (figures->count == 0) {
+    if (figures->count == 0 && !figures->warnings) {
         return;
     }
     ek_buf_printf(out,
@@ -87,6 +87,17 @@ void ek__page_figures(const ek_figure_set *figures, ek_buf *out)
                   "<h2 id=\"figures-title\">%zu figure%s, with the numbers behind %s</h2>\n",
                   figures->count, figures->count == 1 ? "" : "s",
                   figures->count == 1 ? "it" : "them");
+    if (figures->warnings) {
+        ek_buf_puts(out, "<ul class=\"warnings\">\n");
+        for (const char *line = figures->warnings; *line;) {
+            size_t length = strcspn(line, "\n");
+            ek_buf_puts(out, "<li>");
+            ek_html_text_n(out, line, length);
+            ek_buf_puts(out, "</li>\n");
+            line += length + (line[length] == '\n');
+        }
+        ek_buf_puts(out, "</ul>\n");
+    }
     if (!figures->gnuplot) {
         ek_buf_puts(out, "<p class=\"warnings\">gnuplot is not installed, so there are tables "
                          "only: <code>apt-get install gnuplot-nox</code>, then make the report "

@@ -360,7 +360,7 @@ static void make_set(ek_figure_set *set, ek_store *store, const char *dir)
     ek_group_table table = {0};
     const ek_figure_options options = {0};
     assert_int_equal(ek_group_table_load(&table, store, &err), EK_OK);
-    if (ek_figures_make(set, &table, store, dir, &options, &err) != EK_OK) {
+    if (ek_figures_make(set, &table, store, NULL, dir, &options, &err) != EK_OK) {
         fail_msg("%s", err.message);
     }
     ek_group_table_free(&table);
@@ -553,7 +553,7 @@ static void test_without_memory(void **state)
     for (long n = 1; n < 1000000; n += 1 + n / 4) {
         ek_figure_set set = {0};
         ek_mem_fail_after(n);
-        status = ek_figures_make(&set, &table, store, temp_path("memory"), &options, &err);
+        status = ek_figures_make(&set, &table, store, NULL, temp_path("memory"), &options, &err);
         ek_mem_fail_after(0);
         refused += status == EK_E_MEMORY;
         assert_true(status == EK_OK || status == EK_E_MEMORY);

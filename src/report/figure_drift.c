@@ -24,13 +24,13 @@ static int kind_of(const ek_drift_file *file, const ek_drift_pair *pair)
     return file->runs[pair->a].run.failed + file->runs[pair->b].run.failed;
 }
 
-/* Mean over the runs of an outcome, NaN without any. */
+/* Mean over the runs of an outcome that have a value, NaN without any. */
 static double mean_distance(const ek_drift_file *file, int failed, size_t part)
 {
     double sum = 0;
     size_t n = 0;
     for (size_t i = 0; i < file->run_count; i++) {
-        if (file->runs[i].run.failed == failed) {
+        if (file->runs[i].run.failed == failed && isfinite(file->runs[i].relative[part])) {
             sum += file->runs[i].relative[part];
             n++;
         }
@@ -43,7 +43,7 @@ static double mean_cka(const ek_drift_file *file, int kind, size_t layer)
     double sum = 0;
     size_t n = 0;
     for (size_t i = 0; i < file->pair_count; i++) {
-        if (kind_of(file, &file->pairs[i]) == kind) {
+        if (kind_of(file, &file->pairs[i]) == kind && isfinite(file->pairs[i].values[layer])) {
             sum += file->pairs[i].values[layer];
             n++;
         }
@@ -168,11 +168,9 @@ static void put_distance(const ek_drift_file *file, const figure *f, ek_figure_d
 {
     ek_buf *gp = &draft->gp;
     ek_buf_puts(gp, "set logscale y\nset ylabel 'relative distance' offset 0.5, 0\n");
-    if (isfinite(f->low)) {
-        double low = f->low / 1.2, high = f->high * 1.2;
-        ek_buf_printf(gp, "set yrange [%.6g:%.6g]\n", low, high);
-        ek__gp_log_ticks(gp, 'y', low, high);
-    }
+    double low = f->low / 1.2, high = f->high * 1.2;
+    ek_buf_printf(gp, "set yrange [%.6g:%.6g]\n", low, high);
+    ek__gp_log_ticks(gp, 'y', low, high);
     put_part_ticks(file, true, gp);
     ek__gp_panel_name(gp, "Weights: distance from the pre-trained ones (logarithmic)");
     ek_buf_puts(gp, "plot ");
@@ -221,7 +219,7 @@ static void put_plot(const ek_drift_file *file, const figure *f, ek_figure_draft
     ek_legend_entry legend[2], second[KINDS];
     size_t entries = distance_legend(f, legend), pairs = 0;
     for (int kind = 0; kind < KINDS; kind++) {
-        if (f->pairs[kind] > 0) {
+        if (f->pairs[kind] > 0 && isfinite(f->least)) {
             second[pairs++] = (ek_legend_entry){.title = kinds[kind],
                                                 .color = kind_colors[kind],
                                                 .point = kind_points[kind],
@@ -273,17 +271,18 @@ static void put_words(const ek_figure_data *data, const figure *f, ek_figure_dra
         }
         ek_buf_puts(&draft->caption, ".");
     }
+    ek_buf_puts(&draft->caption, " Values that are not finite are left out.");
     ek__figure_failed_note(data, &draft->caption);
     ek_buf_puts(&draft->alt, "Relative distance of weights from the pre-trained model by layer.");
     for (int failed = 0; failed < 2; failed++) {
-        if (f->all[failed] > 0) {
+        if (isfinite(mean_distance(file, failed, 1))) {
             ek_buf_printf(&draft->alt, " %s runs: first layer %.2g, last layer %.2g.",
                           failed ? "Failed" : "Successful", mean_distance(file, failed, 1),
                           mean_distance(file, failed, file->layers));
         }
     }
     for (int kind = 0; kind < KINDS; kind++) {
-        if (f->pairs[kind] > 0) {
+        if (isfinite(mean_cka(file, kind, file->layers))) {
             ek_buf_printf(&draft->alt, " CKA of two runs, %s: last layer %.2f.", kinds[kind],
                           mean_cka(file, kind, file->layers));
         }
@@ -298,6 +297,9 @@ ek_status ek__figure_drift(const ek_figure_data *data, ek_figure_draft *draft, e
         return EK_OK;
     }
     count(&data->drift, &f);
+    if (!isfinite(f.low)) {
+        return EK_OK; /* not one value */
+    }
     put_data(&data->drift, &draft->tsv);
     put_plot(&data->drift, &f, draft);
     put_words(data, &f, draft);

@@ -24,7 +24,8 @@ static void widen(figure *f, double value)
 
 static void choose(const ek_forgetting_file *file, figure *f)
 {
-    *f = (figure){.low = file->pretrained_perplexity, .high = file->pretrained_perplexity};
+    *f = (figure){.low = (double)NAN, .high = (double)NAN};
+    widen(f, file->pretrained_perplexity);
     for (size_t i = 0; i < file->run_count; i++) {
         int failed = file->runs[i].run.failed;
         f->all[failed]++;
@@ -37,18 +38,35 @@ static void choose(const ek_forgetting_file *file, figure *f)
     }
 }
 
-/* Of all runs with that outcome; the mean of the losses, since perplexity is their exponential. */
+/* Of all runs with that outcome and a value; the mean of the losses, since perplexity is their
+ * exponential. NaN without any. */
 static double mean_of(const ek_forgetting_file *file, int failed, size_t k)
 {
     double sum = 0;
     size_t n = 0;
     for (size_t i = 0; i < file->run_count; i++) {
-        if (file->runs[i].run.failed == failed) {
-            sum += log(file->runs[i].perplexity[k]);
+        double value = file->runs[i].perplexity[k];
+        if (file->runs[i].run.failed == failed && isfinite(value) && value > 0) {
+            sum += log(value);
             n++;
         }
     }
-    return exp(sum / (double)n);
+    return n > 0 ? exp(sum / (double)n) : (double)NAN;
+}
+
+/* Runs that lack a value somewhere. */
+static size_t count_lost(const ek_forgetting_file *file)
+{
+    size_t lost = 0;
+    for (size_t i = 0; i < file->run_count; i++) {
+        bool whole = true;
+        for (size_t k = 0; k <= file->layers; k++) {
+            double value = file->runs[i].perplexity[k];
+            whole = whole && isfinite(value) && value > 0;
+        }
+        lost += !whole;
+    }
+    return lost;
 }
 
 static void put_row(ek_buf *tsv, size_t k, double value, int failed, const ek_probe_file_run *run)
@@ -85,18 +103,17 @@ static void put_data(const ek_forgetting_file *file, const figure *f, ek_buf *ts
 
 static void put_plot(const ek_forgetting_file *file, const figure *f, ek_figure_draft *draft)
 {
-    static const char *const names[] = {"successful runs", "failed runs"};
-    static const char *const means[] = {"their mean", "their mean "};
-    ek_legend_entry legend[5];
+    static const char *const names[] = {"successful runs (thick: mean)",
+                                        "failed runs (thick: mean)"};
+    ek_legend_entry legend[3];
     size_t entries = 0;
     for (int failed = 0; failed < 2; failed++) {
         if (f->all[failed] > 0) {
-            legend[entries++] = (ek_legend_entry){
-                .title = names[failed], .color = colors[failed], .line = 1, .dash = 1};
-        }
-        if (f->all[failed] > 1) {
-            legend[entries++] = (ek_legend_entry){
-                .title = means[failed], .color = colors[failed], .line = 3, .dash = 1};
+            legend[entries++] = (ek_legend_entry){.title = names[failed],
+                                                  .color = colors[failed],
+                                                  .point = failed ? EK_POINT_FAILED : EK_POINT_OK,
+                                                  .line = 3,
+                                                  .dash = 1};
         }
     }
     legend[entries++] =
@@ -110,10 +127,8 @@ static void put_plot(const ek_forgetting_file *file, const figure *f, ek_figure_
     ek_buf_puts(gp, "set lmargin 9\nset rmargin 3\nset logscale y\n"
                     "set ylabel 'perplexity (logarithmic)' offset 0.5, 0\n"
                     "set xlabel 'top layers replaced by pre-trained ones' offset 0, 0.4\n");
-    if (isfinite(low) && isfinite(high)) {
-        ek_buf_printf(gp, "set yrange [%.6g:%.6g]\n", low, high);
-        ek__gp_log_ticks(gp, 'y', low, high);
-    }
+    ek_buf_printf(gp, "set yrange [%.6g:%.6g]\n", low, high);
+    ek__gp_log_ticks(gp, 'y', low, high);
     ek_buf_printf(gp, "set xrange [0:%zu]\nset xtics %zu\n", file->layers,
                   (file->layers + 11) / 12);
     ek_buf_puts(gp, "plot ");
@@ -154,6 +169,11 @@ static void put_words(const ek_figure_data *data, const figure *f, ek_figure_dra
         ek_buf_printf(&draft->caption, " (at most %d of each are drawn)", EK_FIGURE_LINES);
     }
     ek_buf_puts(&draft->caption, "; thick: the mean of all, taken of the losses. ");
+    size_t lost = count_lost(file);
+    if (lost > 0) {
+        ek_buf_printf(&draft->caption, "Values of %zu runs that are not finite are left out. ",
+                      lost);
+    }
     if (isfinite(file->pretrained_perplexity)) {
         ek_buf_printf(&draft->caption, "The pre-trained model has %.3g.",
                       file->pretrained_perplexity);
@@ -162,13 +182,15 @@ static void put_words(const ek_figure_data *data, const figure *f, ek_figure_dra
     ek__figure_failed_note(data, &draft->caption);
     ek_buf_puts(&draft->alt, "Perplexity against the number of top layers replaced.");
     for (int failed = 0; failed < 2; failed++) {
-        if (f->all[failed] > 0) {
+        if (isfinite(mean_of(file, failed, 0))) {
             ek_buf_printf(&draft->alt, " %s runs: mean %.3g with none replaced, %.3g with all.",
                           failed ? "Failed" : "Successful", mean_of(file, failed, 0),
                           mean_of(file, failed, file->layers));
         }
     }
-    ek_buf_printf(&draft->alt, " Pre-trained model: %.3g.", file->pretrained_perplexity);
+    if (isfinite(file->pretrained_perplexity)) {
+        ek_buf_printf(&draft->alt, " Pre-trained model: %.3g.", file->pretrained_perplexity);
+    }
 }
 
 ek_status ek__figure_forgetting(const ek_figure_data *data, ek_figure_draft *draft, ek_error *err)
@@ -179,6 +201,9 @@ ek_status ek__figure_forgetting(const ek_figure_data *data, ek_figure_draft *dra
         return EK_OK;
     }
     choose(&data->forgetting, &f);
+    if (!isfinite(f.low)) {
+        return EK_OK; /* not one value */
+    }
     put_data(&data->forgetting, &f, &draft->tsv);
     put_plot(&data->forgetting, &f, draft);
     put_words(data, &f, draft);

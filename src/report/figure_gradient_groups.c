@@ -246,11 +246,10 @@ static void put_plot(const figure *f, ek_figure_draft *draft)
     range_of(f, &low, &high, &last);
     ek_buf *gp = &draft->gp;
     ek_buf_puts(gp, "set logscale y\nset mytics 1\n");
-    if (low < high) {
-        int decades = (int)ceil(log10(high)) - (int)floor(log10(low));
-        ek_buf_printf(gp, "set yrange [1e%d:1e%d]\nset ytics 1e%d\n", (int)floor(log10(low)),
-                      (int)ceil(log10(high)), decades / 5 + 1);
-    }
+    /* both ranges always: a panel may be empty, and gnuplot finds none of its own there */
+    int from = (int)floor(log10(low)), to = (int)ceil(log10(high));
+    to = to > from ? to : from + 1;
+    ek_buf_printf(gp, "set yrange [1e%d:1e%d]\nset ytics 1e%d\n", from, to, (to - from) / 5 + 1);
     ek__gp_axis(gp, 'x', 0, last, 3);
     ek__gp_legend(gp, legend, entries, height);
     ek_buf_puts(gp, "set multiplot\n");
@@ -300,14 +299,14 @@ static void put_words(const ek_figure_data *data, const figure *f, ek_figure_dra
 static ek_status make(const ek_figure_data *data, figure *f, ek_figure_draft *draft, ek_error *err)
 {
     const ek_figure_run *runs[2];
-    size_t logged = 0;
+    double low, high, last;
     EK_TRY(ek__figure_gradient_runs(data, runs, &f->count, err));
     for (size_t s = 0; s < f->count; s++) {
         f->sides[s].run = runs[s];
         EK_TRY(load_side(data, f, &f->sides[s], err));
-        logged += f->sides[s].count;
     }
-    if (logged == 0) {
+    range_of(f, &low, &high, &last);
+    if (!isfinite(low) || !(last > 0)) {
         return EK_OK;
     }
     ek_buf_puts(&draft->tsv, "step\tnorm\tfailed\tkind\tlayer\tseed\trun\tgroup\n");

@@ -154,7 +154,7 @@ static void put_plane(const ek_surface_file *file, const range *r, const char *w
     ek__gp_axis(gp, 'y', file->low, file->high, 6);
     ek_buf_puts(gp, "set xlabel 'a: towards the failed run F' offset 0, 0.4\n"
                     "set ylabel 'b: towards the successful run S' offset 0.5, 0\n");
-    ek_buf_printf(gp, "set label 2 '%s (logarithmic)' at screen %.4f, %.4f right\n", what,
+    ek_buf_printf(gp, "set label 2 '%s (log)' at screen %.4f, %.4f right\n", what,
                   (BAR_LEFT + BAR_WIDTH + 62) / width, 1 - 20 / height);
     ek__gp_panel_name(gp, "P pre-trained, F failed, S successful");
     double gap = 0.025 * (file->high - file->low); /* the marks' */

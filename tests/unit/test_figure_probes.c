@@ -82,7 +82,7 @@ static void all_of_them(void **state)
     const ek_figure *drift = find(&set, "drift");
     check_has(drift->caption, "2 successful runs, 2 failed");
     check_has(drift->caption, "1 both successful, 4 one failed, 1 both failed");
-    check_has(drift->tsv, "0\t0.015\tsuccessful run\t2\t");
+    check_has(drift->tsv, "1\t0.015\tsuccessful run\t2\tlayer 0\n");
     ek_figures_free(&set);
     ek_store_close(store);
 }

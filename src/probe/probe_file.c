@@ -216,25 +216,26 @@ static ek_status read_forgetting(void *out, const reader *r, const json_t *root)
     }
     for (size_t i = 0; i < json_array_size(runs); i++) {
         const json_t *item = json_array_get(runs, i);
-        ek_forgetting_run *run = &file->runs[file->run_count++];
+        ek_forgetting_file_run *run = &file->runs[file->run_count++];
         EK_TRY(get_run(r, item, &run->run));
         EK_TRY(get_numbers(r, item, "perplexity", file->layers + 1, &run->perplexity));
     }
     return EK_OK;
 }
 
-ek_status ek_forgetting_read(ek_forgetting_file *file, const char *dir, bool *found, ek_error *err)
+ek_status ek_forgetting_file_read(ek_forgetting_file *file, const char *dir, bool *found,
+                                  ek_error *err)
 {
     *file = (ek_forgetting_file){0};
     ek_status status =
         read_file(dir, "forgetting.json", "forgetting", read_forgetting, file, found, err);
     if (status != EK_OK) {
-        ek_forgetting_free(file);
+        ek_forgetting_file_free(file);
     }
     return status;
 }
 
-void ek_forgetting_free(ek_forgetting_file *file)
+void ek_forgetting_file_free(ek_forgetting_file *file)
 {
     for (size_t i = 0; i < file->run_count; i++) {
         ek_free(file->runs[i].run.group);
@@ -253,7 +254,7 @@ static ek_status read_corners(const reader *r, const json_t *root, ek_surface_fi
         const char *name;
         double a, b;
     } places[] = {{"pretrained", 0, 0}, {"failed", 1, 0}, {"ok", 0, 1}};
-    ek_surface_point *const points[] = {&file->pretrained, &file->failed, &file->ok};
+    ek_surface_file_point *const points[] = {&file->pretrained, &file->failed, &file->ok};
     bool seen[3] = {false, false, false};
     const json_t *corners;
     EK_TRY(get_array(r, root, "corners", 3, 3, &corners));
@@ -291,7 +292,7 @@ static ek_status read_line(const reader *r, const json_t *root, ek_surface_file 
     }
     for (size_t i = 0; i < count; i++) {
         const json_t *item = json_array_get(line, i);
-        ek_surface_line *at = &file->line[file->line_count++];
+        ek_surface_file_line *at = &file->line[file->line_count++];
         EK_TRY(get_number(r, item, "t", &at->t));
         EK_TRY(get_number(r, item, "loss", &at->loss));
         EK_TRY(get_number(r, item, "grad_norm", &at->grad_norm));
@@ -314,7 +315,7 @@ static ek_status read_grid(const reader *r, const json_t *root, ek_surface_file 
     }
     for (size_t i = 0; i < count; i++) {
         const json_t *row = json_array_get(grid, i);
-        ek_surface_point *at = &file->grid[i];
+        ek_surface_file_point *at = &file->grid[i];
         double *const fields[] = {&at->a, &at->b, &at->loss, &at->grad_norm};
         if (!json_is_array(row) || json_array_size(row) != 4) {
             return wrong(r, "grid", "rows of a, b, loss and gradient norm");
@@ -362,17 +363,17 @@ static ek_status read_surface(void *out, const reader *r, const json_t *root)
     return read_grid(r, root, file);
 }
 
-ek_status ek_surface_read(ek_surface_file *file, const char *dir, bool *found, ek_error *err)
+ek_status ek_surface_file_read(ek_surface_file *file, const char *dir, bool *found, ek_error *err)
 {
     *file = (ek_surface_file){0};
     ek_status status = read_file(dir, "surface.json", "surface", read_surface, file, found, err);
     if (status != EK_OK) {
-        ek_surface_free(file);
+        ek_surface_file_free(file);
     }
     return status;
 }
 
-void ek_surface_free(ek_surface_file *file)
+void ek_surface_file_free(ek_surface_file *file)
 {
     ek_free(file->failed_run.group);
     ek_free(file->ok_run.group);
@@ -416,7 +417,7 @@ static ek_status read_drift_runs(const reader *r, const json_t *root, ek_drift_f
     }
     for (size_t i = 0; i < json_array_size(runs); i++) {
         const json_t *item = json_array_get(runs, i);
-        ek_drift_run *run = &file->runs[file->run_count++];
+        ek_drift_file_run *run = &file->runs[file->run_count++];
         EK_TRY(get_run(r, item, &run->run));
         EK_TRY(get_numbers(r, item, "distance", file->layers + 2, &run->distance));
         EK_TRY(get_numbers(r, item, "relative", file->layers + 2, &run->relative));
@@ -455,7 +456,7 @@ static ek_status read_drift(void *out, const reader *r, const json_t *root)
     }
     for (size_t i = 0; i < json_array_size(pairs); i++) {
         const json_t *item = json_array_get(pairs, i);
-        ek_drift_pair *pair = &file->pairs[file->pair_count++];
+        ek_drift_file_pair *pair = &file->pairs[file->pair_count++];
         EK_TRY(find_run(r, item, "a", file, &pair->a));
         EK_TRY(find_run(r, item, "b", file, &pair->b));
         if (pair->a == pair->b) {
@@ -466,17 +467,17 @@ static ek_status read_drift(void *out, const reader *r, const json_t *root)
     return EK_OK;
 }
 
-ek_status ek_drift_read(ek_drift_file *file, const char *dir, bool *found, ek_error *err)
+ek_status ek_drift_file_read(ek_drift_file *file, const char *dir, bool *found, ek_error *err)
 {
     *file = (ek_drift_file){0};
     ek_status status = read_file(dir, "drift.json", "drift", read_drift, file, found, err);
     if (status != EK_OK) {
-        ek_drift_free(file);
+        ek_drift_file_free(file);
     }
     return status;
 }
 
-void ek_drift_free(ek_drift_file *file)
+void ek_drift_file_free(ek_drift_file *file)
 {
     for (size_t i = 0; file->parts && i < file->layers + 2; i++) {
         ek_free(file->parts[i]);

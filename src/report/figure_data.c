@@ -439,11 +439,11 @@ static ek_status load_forgetting(ek_figure_data *data, const char *dir, ek_buf *
     bool found;
     ek_error own = {0};
     ek_forgetting_file *file = &data->forgetting;
-    ek_status status = ek_forgetting_read(file, dir, &found, &own);
+    ek_status status = ek_forgetting_file_read(file, dir, &found, &own);
     for (size_t i = 0; i < file->run_count; i++) {
         if (!knows(data, &file->runs[i].run)) {
             warn_of_stranger(&file->runs[i].run, "forgetting.json", warnings);
-            ek_forgetting_free(file);
+            ek_forgetting_file_free(file);
         }
     }
     return forgive(status, &own, warnings, err);
@@ -455,11 +455,11 @@ static ek_status load_surface(ek_figure_data *data, const char *dir, ek_buf *war
     bool found;
     ek_error own = {0};
     ek_surface_file *file = &data->surface;
-    ek_status status = ek_surface_read(file, dir, &found, &own);
+    ek_status status = ek_surface_file_read(file, dir, &found, &own);
     if (file->grid && (!knows(data, &file->failed_run) || !knows(data, &file->ok_run))) {
         warn_of_stranger(knows(data, &file->failed_run) ? &file->ok_run : &file->failed_run,
                          "surface.json", warnings);
-        ek_surface_free(file);
+        ek_surface_file_free(file);
     }
     return forgive(status, &own, warnings, err);
 }
@@ -469,11 +469,11 @@ static ek_status load_drift(ek_figure_data *data, const char *dir, ek_buf *warni
     bool found;
     ek_error own = {0};
     ek_drift_file *file = &data->drift;
-    ek_status status = ek_drift_read(file, dir, &found, &own);
+    ek_status status = ek_drift_file_read(file, dir, &found, &own);
     for (size_t i = 0; i < file->run_count; i++) {
         if (!knows(data, &file->runs[i].run)) {
             warn_of_stranger(&file->runs[i].run, "drift.json", warnings);
-            ek_drift_free(file);
+            ek_drift_file_free(file);
         }
     }
     return forgive(status, &own, warnings, err);
@@ -508,9 +508,9 @@ void ek__figure_data_free(ek_figure_data *data)
     }
     ek_free(data->runs);
     ek_free(data->labels);
-    ek_forgetting_free(&data->forgetting);
-    ek_surface_free(&data->surface);
-    ek_drift_free(&data->drift);
+    ek_forgetting_file_free(&data->forgetting);
+    ek_surface_file_free(&data->surface);
+    ek_drift_file_free(&data->drift);
     *data = (ek_figure_data){0};
 }
 

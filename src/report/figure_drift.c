@@ -19,7 +19,7 @@ typedef struct {
     double least, top; /* of the mean similarities */
 } figure;
 
-static int kind_of(const ek_drift_file *file, const ek_drift_pair *pair)
+static int kind_of(const ek_drift_file *file, const ek_drift_file_pair *pair)
 {
     return file->runs[pair->a].run.failed + file->runs[pair->b].run.failed;
 }
@@ -106,7 +106,7 @@ static void put_data(const ek_drift_file *file, ek_buf *tsv)
     static const char *const means[] = {"mean of successful runs", "mean of failed runs"};
     ek_buf_puts(tsv, "place\tvalue\twhat\trun\tpart\n");
     for (size_t i = 0; i < file->run_count; i++) {
-        const ek_drift_run *run = &file->runs[i];
+        const ek_drift_file_run *run = &file->runs[i];
         for (size_t part = 0; part < file->layers + 2; part++) {
             double value = run->relative[part];
             put_row(tsv, part, value > 0 ? value : (double)NAN,

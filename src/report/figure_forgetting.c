@@ -87,7 +87,7 @@ static void put_data(const ek_forgetting_file *file, const figure *f, ek_buf *ts
 {
     ek_buf_puts(tsv, "replaced_layers\tperplexity\tfailed\tseed\trun\tgroup\n");
     for (size_t i = 0; i < file->run_count; i++) {
-        const ek_forgetting_run *run = &file->runs[i];
+        const ek_forgetting_file_run *run = &file->runs[i];
         for (size_t k = 0; k <= file->layers; k++) {
             put_row(tsv, k, run->perplexity[k], run->run.failed, &run->run);
         }
@@ -162,8 +162,9 @@ static void put_words(const ek_figure_data *data, const figure *f, ek_figure_dra
     ek_buf_printf(&draft->caption,
                   " (%zu masked tokens in %zu blocks, the same ones for every model; mask seed %u) "
                   "after the top k of a fine-tuned model's %zu layers were replaced by pre-trained "
-                  "ones; the masked-language head is the pre-trained one. Logarithmic axis. ",
-                  file->masked_tokens, file->blocks, file->mask_seed, file->layers);
+                  "ones; embeddings and head are pre-trained for every k, so k = %zu is the "
+                  "pre-trained model. Logarithmic axis. ",
+                  file->masked_tokens, file->blocks, file->mask_seed, file->layers, file->layers);
     ek_buf_printf(&draft->caption, "Runs: %zu successful, %zu failed", f->all[0], f->all[1]);
     if (f->drawn[0] < f->all[0] || f->drawn[1] < f->all[1]) {
         ek_buf_printf(&draft->caption, " (at most %d of each are drawn)", EK_FIGURE_LINES);

@@ -11,6 +11,7 @@ enum {
     BOTTOM = 76,
     BAR_LEFT = LEFT + SIDE + 22,
     BAR_WIDTH = 18,
+    CELLS = 81, /* of an axis that are drawn as such; contours are of all */
     LINE_PANEL = 260
 };
 
@@ -24,14 +25,14 @@ typedef struct {
     size_t lost;      /* points without one */
 } range;
 
-typedef double pick(const ek_surface_point *point);
+typedef double pick(const ek_surface_file_point *point);
 
-static double loss_of(const ek_surface_point *point)
+static double loss_of(const ek_surface_file_point *point)
 {
     return point->loss;
 }
 
-static double norm_of(const ek_surface_point *point)
+static double norm_of(const ek_surface_file_point *point)
 {
     return point->grad_norm;
 }
@@ -64,7 +65,7 @@ static void put_grid(const ek_surface_file *file, pick *value, ek_buf *tsv)
 {
     ek_buf_puts(tsv, "a\tb\tlog10\tloss\tgrad_norm\n");
     for (size_t i = 0; i < file->points * file->points; i++) {
-        const ek_surface_point *p = &file->grid[i];
+        const ek_surface_file_point *p = &file->grid[i];
         double v = value(p);
         if (i > 0 && i % file->points == 0) {
             ek_buf_putc(tsv, '\n');
@@ -165,10 +166,11 @@ static void put_plane(const ek_surface_file *file, const range *r, const char *w
     put_mark(gp, 1, 0, 0, "P", "#fffffe");
     put_mark(gp, 2, 1, 0, "F", EK_COLOR_FAILED);
     put_mark(gp, 3, 0, 1, "S", "#56B4E9");
+    size_t every = (file->points + CELLS - 1) / CELLS;
     ek_buf_printf(gp,
-                  "splot '%s.tsv' skip 1 using 1:2:3 with pm3d nocontour, \\\n"
+                  "splot '%s.tsv' skip 1 every %zu:%zu using 1:2:3 with pm3d nocontour, \\\n"
                   "    '%s.tsv' skip 1 using 1:2:3 with lines nosurface lw 0.7 lc rgb '#101010'\n",
-                  draft->id, draft->id);
+                  draft->id, every, every, draft->id);
 }
 
 static void put_ends(const ek_surface_file *file, ek_buf *out)
@@ -258,8 +260,8 @@ static size_t highest(const ek_surface_file *file)
 static void put_line_plot(const ek_surface_file *file, double low, double high,
                           ek_figure_draft *draft)
 {
-    const ek_surface_line *top = &file->line[highest(file)],
-                          *last = &file->line[file->line_count - 1];
+    const ek_surface_file_line *top = &file->line[highest(file)],
+                               *last = &file->line[file->line_count - 1];
     double level = fmax(file->line[0].loss, last->loss), height = 24 + LINE_PANEL + BOTTOM;
     ek__gp_begin(draft, EK_FIGURE_WIDTH, (int)height);
     ek_buf *gp = &draft->gp;
@@ -304,7 +306,7 @@ static void put_line_plot(const ek_surface_file *file, double low, double high,
 static void put_line_words(const ek_figure_data *data, ek_figure_draft *draft)
 {
     const ek_surface_file *file = &data->surface;
-    const ek_surface_line *first = &file->line[0], *last = &file->line[file->line_count - 1];
+    const ek_surface_file_line *first = &file->line[0], *last = &file->line[file->line_count - 1];
     ek_buf_puts(&draft->title, "Loss on the straight line from a failed run to a successful one");
     ek_buf_printf(&draft->caption,
                   "Loss on %zu training examples, without dropout, at %zu points of the straight "
@@ -340,7 +342,7 @@ ek_status ek__figure_loss_barrier(const ek_figure_data *data, ek_figure_draft *d
     }
     ek_buf_puts(&draft->tsv, "t\tloss\tgrad_norm\n");
     for (size_t i = 0; i < file->line_count; i++) {
-        const ek_surface_line *at = &file->line[i];
+        const ek_surface_file_line *at = &file->line[i];
         ek__figure_number(&draft->tsv, at->t);
         ek_buf_putc(&draft->tsv, '\t');
         ek__figure_number(&draft->tsv, usable(at->loss) ? at->loss : (double)NAN);

@@ -19,11 +19,11 @@ static void nothing_there(void **state)
     ek_surface_file surface;
     ek_drift_file drift;
     bool found = true;
-    assert_int_equal(ek_forgetting_read(&forgetting, temp_path("none"), &found, &err), EK_OK);
+    assert_int_equal(ek_forgetting_file_read(&forgetting, temp_path("none"), &found, &err), EK_OK);
     assert_false(found);
-    assert_int_equal(ek_surface_read(&surface, temp_path("none"), &found, &err), EK_OK);
+    assert_int_equal(ek_surface_file_read(&surface, temp_path("none"), &found, &err), EK_OK);
     assert_false(found);
-    assert_int_equal(ek_drift_read(&drift, temp_path("none"), &found, &err), EK_OK);
+    assert_int_equal(ek_drift_file_read(&drift, temp_path("none"), &found, &err), EK_OK);
     assert_false(found);
 }
 
@@ -36,7 +36,7 @@ static void what_was_written(void **state)
     snprintf(dir, sizeof dir, "%s", temp_path("whole"));
     sample_all(dir);
     ek_forgetting_file f;
-    assert_int_equal(ek_forgetting_read(&f, dir, &found, &err), EK_OK);
+    assert_int_equal(ek_forgetting_file_read(&f, dir, &found, &err), EK_OK);
     assert_true(found);
     assert_int_equal(f.layers, SAMPLE_LAYERS);
     assert_int_equal(f.run_count, SAMPLE_RUNS);
@@ -48,10 +48,10 @@ static void what_was_written(void **state)
     assert_true(isnan(f.runs[1].perplexity[2]));
     assert_string_equal(f.runs[3].run.group, "stable");
     assert_int_equal(f.runs[3].run.seed, 2);
-    ek_forgetting_free(&f);
+    ek_forgetting_file_free(&f);
 
     ek_surface_file s;
-    assert_int_equal(ek_surface_read(&s, dir, &found, &err), EK_OK);
+    assert_int_equal(ek_surface_file_read(&s, dir, &found, &err), EK_OK);
     assert_true(found && s.points == SAMPLE_POINTS && s.line_count == 9);
     assert_true(s.low == -1.5 && s.high == 1.5 && s.barrier == 0.65625);
     assert_true(s.failed.loss == 2.01 && s.failed.a == 1 && s.ok.b == 1);
@@ -59,16 +59,16 @@ static void what_was_written(void **state)
     assert_true(isnan(s.grid[SAMPLE_POINTS * SAMPLE_POINTS - 1].loss));
     assert_int_equal(s.failed_run.id, 1);
     assert_int_equal(s.ok_run.id, 3);
-    ek_surface_free(&s);
+    ek_surface_file_free(&s);
 
     ek_drift_file d;
-    assert_int_equal(ek_drift_read(&d, dir, &found, &err), EK_OK);
+    assert_int_equal(ek_drift_file_read(&d, dir, &found, &err), EK_OK);
     assert_true(found && d.layers == SAMPLE_LAYERS && d.examples == 40);
     assert_int_equal(d.pair_count, SAMPLE_RUNS * (SAMPLE_RUNS - 1) / 2);
     assert_true(d.pairs[0].a == 0 && d.pairs[0].b == 1 && d.pairs[0].values[1] == 0.5);
     assert_true(d.runs[0].relative[0] == 0.02 && d.runs[2].distance[1] == 1.5);
     assert_string_equal(d.parts[4], "pooler");
-    ek_drift_free(&d);
+    ek_drift_file_free(&d);
 }
 
 /* Reads each of the three from a folder, keeps none; the number that could be read. */
@@ -79,18 +79,18 @@ static int read_all(const char *dir, ek_error *err)
     ek_drift_file d;
     bool found;
     int good = 0;
-    ek_status status = ek_forgetting_read(&f, dir, &found, err);
+    ek_status status = ek_forgetting_file_read(&f, dir, &found, err);
     assert_true(status == EK_OK || (status == EK_E_DATA && err->message[0]));
     good += status == EK_OK && found;
-    ek_forgetting_free(&f);
-    status = ek_surface_read(&s, dir, &found, err);
+    ek_forgetting_file_free(&f);
+    status = ek_surface_file_read(&s, dir, &found, err);
     assert_true(status == EK_OK || (status == EK_E_DATA && err->message[0]));
     good += status == EK_OK && found;
-    ek_surface_free(&s);
-    status = ek_drift_read(&d, dir, &found, err);
+    ek_surface_file_free(&s);
+    status = ek_drift_file_read(&d, dir, &found, err);
     assert_true(status == EK_OK || (status == EK_E_DATA && err->message[0]));
     good += status == EK_OK && found;
-    ek_drift_free(&d);
+    ek_drift_file_free(&d);
     return good;
 }
 
@@ -208,11 +208,11 @@ static void without_memory(void **state)
     for (long n = 1; n < 400; n++) {
         ek_drift_file file;
         ek_mem_fail_after(n);
-        ek_status status = ek_drift_read(&file, dir, &found, &err);
+        ek_status status = ek_drift_file_read(&file, dir, &found, &err);
         ek_mem_fail_after(0);
         assert_true(status == EK_OK || status == EK_E_MEMORY);
         refused += status == EK_E_MEMORY;
-        ek_drift_free(&file);
+        ek_drift_file_free(&file);
     }
     assert_true(refused > 50);
 }

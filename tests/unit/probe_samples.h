@@ -32,7 +32,7 @@ static inline void sample_write(const char *dir, const char *name, const ek_buf 
     char *folder = ek_probe_path(dir, NULL), *path = ek_probe_path(dir, name);
     assert_non_null(path);
     assert_int_equal(ek_make_dirs(folder, &err), EK_OK);
-    assert_int_equal(ek_file_write(path, ek_buf_text(text), text->length, &err), EK_OK);
+    assert_int_equal(ek_file_replace(path, ek_buf_text(text), text->length, &err), EK_OK);
     ek_free(folder);
     ek_free(path);
 }

@@ -208,7 +208,7 @@ static void without_memory(void **state)
     sample_all(dir);
     assert_int_equal(ek_group_table_load(&table, store, &err), EK_OK);
     setenv("PATH", "/nowhere", 1);
-    for (long n = 1; n < 1000000; n += 1 + n / 6) {
+    for (long n = 1; n < 1000000; n += 1 + n / 3) {
         ek_figure_set set = {0};
         ek_mem_fail_after(n);
         status = ek_figures_make(&set, &table, store, dir, temp_path("no_memory"), &options, &err);

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/probe.h"
 #include "cli/progress.h"
 #include "probe/forgetting.h"
 #include "probe/gradients.h"
@@ -25,9 +26,7 @@ ek_status ek_cli_runs(const ek_cli *cli, int64_t **ids, size_t *count, ek_error 
     return status == EK_OK ? EK_OK : ek_error_prefix(err, "--runs");
 }
 
-/* Writes DIR/probe/NAME. */
-static ek_status keep_document(const char *study, const char *name, const ek_buf *text,
-                               ek_error *err)
+ek_status ek_cli_keep_probe(const char *study, const char *name, const ek_buf *text, ek_error *err)
 {
     char *dir = ek_path_join(study, "probe"), *path = dir ? ek_path_join(dir, name) : NULL;
     ek_status status = ek_buf_status(text, err);
@@ -97,7 +96,7 @@ static ek_status write_surface(const ek_cli *cli, const char *dir, const ek_surf
 {
     ek_buf json = {0}, out = {0};
     ek_surface_json(surface, &json);
-    ek_status status = keep_document(dir, "surface.json", &json, err);
+    ek_status status = ek_cli_keep_probe(dir, "surface.json", &json, err);
     if (cli->csv) {
         surface_rows(surface, &out);
     } else if (!cli->json) {
@@ -205,7 +204,7 @@ static ek_status write_forgetting(const ek_cli *cli, const char *dir,
 {
     ek_buf json = {0}, out = {0};
     ek_forgetting_json(forgetting, &json);
-    ek_status status = keep_document(dir, "forgetting.json", &json, err);
+    ek_status status = ek_cli_keep_probe(dir, "forgetting.json", &json, err);
     if (cli->csv) {
         forgetting_rows(forgetting, &out);
     } else if (!cli->json) {
@@ -445,6 +444,7 @@ static const struct {
     {"gradients", probe_gradients},
     {"forgetting", probe_forgetting},
     {"surface", probe_surface},
+    {"drift", ek_cli_probe_drift},
 };
 enum { PROBES = sizeof probes / sizeof *probes };
 

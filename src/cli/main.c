@@ -73,7 +73,7 @@ static const ek_verb verbs[] = {
      "evenkeel report my-study --include-text  # with the texts of disputed examples\n"
      "evenkeel report my-study --format md\n"
      "evenkeel report my-study --format latex -o table.tex",
-     "The page is one file that needs no network, and a function of the store: the same study "
+     "The page is one file that needs no network, and a function of the study: the same one "
      "gives\n"
      "the same bytes. Figures are drawn by gnuplot where it is installed, and lie beside the page "
      "with\n"
@@ -131,7 +131,7 @@ static const ek_verb verbs[] = {
      "echo '{\"text\": \"a fine film\"}' | evenkeel predict --model my-model",
      "Writes {\"label\": .., \"logits\": [..], \"probs\": [..]} in the order of the input.",
      ek_cmd_predict},
-    {"probe", "why runs differ: gradients, forgetting, the loss surface", "WHAT DIR", 1, 2,
+    {"probe", "why runs differ: gradients, forgetting, the loss surface, drift", "WHAT DIR", 1, 2,
      "runs input mlm_model mask_seed points range examples dump_examples jobs json csv output "
      "recipe learning_rate num_train_epochs max_steps train_examples batch_size "
      "gradient_accumulation_steps lr_scheduler lr_power lr_end warmup_ratio warmup_steps "
@@ -139,6 +139,7 @@ static const ek_verb verbs[] = {
      "evenkeel probe gradients my-study --csv > norms.csv\n"
      "evenkeel probe forgetting my-study --input wiki.test.raw --mlm-model bert\n"
      "evenkeel probe surface my-study --runs 3,7 --points 40\n"
+     "evenkeel probe drift my-study --runs 1..10\n"
      "evenkeel probe factor --recipe devlin,stable -o figures\n"
      "evenkeel report my-study                 # draws what probes have found",
      "Weights that a probe needs are made again, bit for bit, and kept in DIR/models. WHAT:\n"
@@ -149,6 +150,8 @@ static const ek_verb verbs[] = {
      "              layers replaced by pre-trained ones, k = 0 .. L\n"
      "  surface     loss and gradient norm on the plane through the pre-trained, a failed and a\n"
      "              successful model, and the barrier between the two\n"
+     "  drift       distance of weights from the pre-trained ones by layer, and linear CKA "
+     "between runs\n"
      "  factor      Adam's bias correction as a factor on the rate of recipes, and the control "
      "that has\n"
      "              its smaller rate without its shape; needs no study, -o draws it. --max-steps\n"

@@ -378,6 +378,11 @@ void ek_encoder_forward(ek_encoder *encoder, ek_compute *compute, const float *w
     encoder->wanted_count = rows_of(encoder, layers - 1)->count;
 }
 
+const float *ek_encoder_layer_output(const ek_encoder *encoder, int32_t layer)
+{
+    return encoder->layers[layer].output;
+}
+
 /* ---- backward -------------------------------------------------------------------------------- */
 
 /* From dout [R, H], which is overwritten, to the gradient of the layer's input, [T, H]: returned,

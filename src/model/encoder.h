@@ -75,6 +75,9 @@ void ek_encoder_plan(ek_encoder *encoder, ek_arena *arena, const ek_model_config
                      const ek_param_offsets *offsets, const ek_encoder_limits *limits);
 void ek_encoder_forward(ek_encoder *encoder, ek_compute *compute, const float *weights,
                         const ek_batch *batch, const ek_encoder_options *options);
+/* What layer `layer` put out in the last forward, of an encoder that was planned with train: [T,
+ * H], of the last layer [R, H]. For probes; valid until the next forward or backward. */
+const float *ek_encoder_layer_output(const ek_encoder *encoder, int32_t layer);
 /* gradients [total_count] += (but see fresh_gradients); dhidden [R, H] is overwritten as scratch.
  * Same batch, weights and options as the forward just before. */
 void ek_encoder_backward(ek_encoder *encoder, ek_compute *compute, float *gradients, float *dhidden,

@@ -463,6 +463,7 @@ static ek_status read_drift(void *out, const reader *r, const json_t *root)
             return wrong(r, "cka", "of two different runs");
         }
         EK_TRY(get_numbers(r, item, "values", file->layers + 1, &pair->values));
+        EK_TRY(get_numbers(r, item, "unbiased", file->layers + 1, &pair->unbiased));
     }
     return EK_OK;
 }
@@ -489,6 +490,7 @@ void ek_drift_file_free(ek_drift_file *file)
     }
     for (size_t i = 0; i < file->pair_count; i++) {
         ek_free(file->pairs[i].values);
+        ek_free(file->pairs[i].unbiased);
     }
     ek_free(file->parts);
     ek_free(file->runs);

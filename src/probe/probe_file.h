@@ -79,8 +79,9 @@ typedef struct {
 } ek_drift_file_run;
 
 typedef struct {
-    size_t a, b;    /* places in runs */
-    double *values; /* [layers + 1]: embeddings, then layer by layer */
+    size_t a, b;      /* places in runs */
+    double *values;   /* [layers + 1] linear CKA: embeddings, then layer by layer */
+    double *unbiased; /* [layers + 1] its unbiased variant */
 } ek_drift_file_pair;
 
 typedef struct {

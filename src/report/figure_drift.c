@@ -43,8 +43,8 @@ static double mean_cka(const ek_drift_file *file, int kind, size_t layer)
     double sum = 0;
     size_t n = 0;
     for (size_t i = 0; i < file->pair_count; i++) {
-        if (kind_of(file, &file->pairs[i]) == kind && isfinite(file->pairs[i].values[layer])) {
-            sum += file->pairs[i].values[layer];
+        if (kind_of(file, &file->pairs[i]) == kind && isfinite(file->pairs[i].unbiased[layer])) {
+            sum += file->pairs[i].unbiased[layer];
             n++;
         }
     }
@@ -261,9 +261,9 @@ static void put_words(const ek_figure_data *data, const figure *f, ek_figure_dra
     ek_buf_puts(&draft->caption, "; thick: the mean of all).");
     if (file->pair_count > 0) {
         ek_buf_printf(&draft->caption,
-                      " Below: linear CKA (Kornblith et al. 2019) of the output on [CLS] over %zu "
-                      "validation examples, after the embeddings and after each layer: 1 is the "
-                      "same representation but for rotation and scale. Pairs:",
+                      " Below: linear CKA (Kornblith et al. 2019; its unbiased variant) of each "
+                      "layer's output on [CLS] over %zu validation examples: 1 is the same "
+                      "representation but for rotation and scale, 0 none in common. Pairs:",
                       file->examples);
         for (int kind = 0; kind < KINDS; kind++) {
             ek_buf_printf(&draft->caption, "%s %zu %s", kind ? "," : "", f->pairs[kind],
@@ -271,7 +271,7 @@ static void put_words(const ek_figure_data *data, const figure *f, ek_figure_dra
         }
         ek_buf_puts(&draft->caption, ".");
     }
-    ek_buf_puts(&draft->caption, " Values that are not finite are left out.");
+    ek_buf_puts(&draft->caption, " Layers count from 1. Values that are not finite are left out.");
     ek__figure_failed_note(data, &draft->caption);
     ek_buf_puts(&draft->alt, "Relative distance of weights from the pre-trained model by layer.");
     for (int failed = 0; failed < 2; failed++) {

@@ -98,7 +98,7 @@ static void put_footer(const ek_findings *findings, ek_buf *out)
         ek_buf_puts(out, ", last run finished ");
         ek_html_text(out, last);
     }
-    ek_buf_puts(out, ". The page needs no network, and the same store gives the same "
+    ek_buf_puts(out, ". The page needs no network, and the same study gives the same "
                      "page.</p>\n</footer>\n<script>");
     ek_buf_puts(out, ek_embedded_page_js);
     ek_buf_puts(out, "</script>\n</body>\n</html>\n");

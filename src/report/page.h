@@ -1,8 +1,8 @@
 /* page.h - a study's report as one HTML file that needs nothing else.
  *
  * Style and script are inside, nothing is fetched (a Content-Security-Policy forbids it), all text
- * of the store is escaped. The page is a function of the store, of the program and, where texts are
- * wanted, of the data: no date of today, no folder.
+ * of the store is escaped. The page is a function of the store, of what probes left beside it, of
+ * the program and, where texts are wanted, of the data: no date of today, no folder.
  *
  * Order: the claim and the table it rests on, figures, every run, the examples on which runs
  * disagree, everything to make it again.

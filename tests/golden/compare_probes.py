@@ -17,6 +17,14 @@ total norm are counted and left out.
     python compare_probes.py forgetting BERT FINE_TUNED K masks.jsonl [PERPLEXITY]
 
 FINE_TUNED (DIR/models/run-<id>) with its top K layers, embeddings and head from BERT: the perplexity.
+
+    evenkeel probe drift DIR
+    python compare_probes.py drift BERT DIR F.jsonl
+
+F.jsonl: DIR's validation examples, at most 512, with text, and text_pair or none. Distances of the weights
+in DIR/models from BERT's, and both kinds of CKA between all runs of DIR/probe/drift.json by their formulas
+in feature space, outputs in double precision; fails when a distance differs by more than 1e-4, or a CKA by more than
+1e-3 absolute (outputs that hardly vary have little but single-precision rounding in them).
 """
 import csv
 import json
@@ -109,6 +117,68 @@ def forgetting(bert_dir, tuned_dir, k, masks, perplexity=None):
     return False
 
 
+def hsic(k, l):
+    n = len(k)
+    k, l = k - torch.diag(torch.diag(k)), l - torch.diag(torch.diag(l))
+    return (k * l).sum() + k.sum() * l.sum() / ((n - 1) * (n - 2)) - 2 / (n - 2) * (k.sum(0) @ l.sum(0))
+
+
+def cka(x, y):
+    x, y = x - x.mean(0), y - y.mean(0)
+    k, l = x @ x.T, y @ y.T
+    return (float((y.T @ x).norm() ** 2 / ((x.T @ x).norm() * (y.T @ y).norm())),
+            float(hsic(k, l) / (hsic(k, k) * hsic(l, l)).sqrt()))
+
+
+def part_of(name, layers):
+    if ".embeddings." in name:
+        return 0
+    if ".layer." in name:
+        return 1 + int(name.split(".layer.")[1].split(".")[0])
+    return layers + 1 if ".pooler." in name else None
+
+
+def drift(bert_dir, study, examples_path):
+    found = json.load(open(f"{study}/probe/drift.json"))
+    layers = found["layers"]
+    examples = [json.loads(line) for line in open(examples_path)]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(bert_dir)
+    base = dict(transformers.BertModel.from_pretrained(bert_dir).named_parameters(prefix="bert"))
+    outputs, worst, alike = {}, 0.0, 0.0
+    for run in found["runs"]:
+        model = transformers.AutoModelForSequenceClassification.from_pretrained(
+            f"{study}/models/run-{run['run']}").double().eval()
+        moved, whole = [0.0] * (layers + 2), [0.0] * (layers + 2)
+        for name, w in model.named_parameters():
+            part = part_of(name, layers)
+            if part is not None:
+                moved[part] += float((w - base[name].double()).pow(2).sum().detach())
+                whole[part] += float(base[name].double().pow(2).sum().detach())
+        for part in range(layers + 2):
+            if run["relative"][part] is not None:
+                worst = max(worst, abs(run["distance"][part] / moved[part] ** 0.5 - 1),
+                            abs(run["relative"][part] / (moved[part] / whole[part]) ** 0.5 - 1))
+        rows = []
+        with torch.no_grad():
+            for e in examples:
+                batch = tokenizer(e["text"], e.get("text_pair"), truncation=True, return_tensors="pt",
+                                  max_length=min(128, model.config.max_position_embeddings))
+                hidden = model.bert(**batch, output_hidden_states=True).hidden_states
+                rows.append(torch.stack([h[0, 0] for h in hidden]))
+        outputs[run["run"]] = torch.stack(rows, 1)
+    assert len(examples) == found["examples"], (len(examples), found["examples"])
+    for pair in found["cka"]:
+        assert pair["values"][0] is None and pair["unbiased"][0] is None
+        for layer in range(1, layers + 1):
+            both = cka(outputs[pair["a"]][layer], outputs[pair["b"]][layer])
+            for value, key in zip(both, ("values", "unbiased")):
+                if pair[key][layer] is not None:
+                    alike = max(alike, abs(pair[key][layer] - value))
+    print(f"{len(outputs)} runs, {len(found['cka'])} pairs; largest relative difference of distances "
+          f"{worst:.2e}, largest difference of CKA {alike:.2e}")
+    return worst > 1e-4 or alike > 1e-3
+
+
 if __name__ == "__main__":
     what, arguments = sys.argv[1], sys.argv[2:]
-    sys.exit({"gradients": gradients, "forgetting": forgetting}[what](*arguments))
+    sys.exit({"gradients": gradients, "forgetting": forgetting, "drift": drift}[what](*arguments))

@@ -136,6 +136,7 @@ static inline void sample_drift(ek_buf *out)
             ek_buf_printf(out, "%s{\"a\":%lld,\"b\":%lld", i + k > 1 ? "," : "",
                           (long long)sample_runs[k].id, (long long)sample_runs[i].id);
             sample_list(out, "values", SAMPLE_LAYERS + 1, 1, lost ? 0.5 : 0.9);
+            sample_list(out, "unbiased", SAMPLE_LAYERS + 1, 1, lost ? 0.4 : 0.8);
             ek_buf_putc(out, '}');
         }
     }

@@ -66,6 +66,7 @@ static void what_was_written(void **state)
     assert_true(found && d.layers == SAMPLE_LAYERS && d.examples == 40);
     assert_int_equal(d.pair_count, SAMPLE_RUNS * (SAMPLE_RUNS - 1) / 2);
     assert_true(d.pairs[0].a == 0 && d.pairs[0].b == 1 && d.pairs[0].values[1] == 0.5);
+    assert_true(d.pairs[0].unbiased[1] == 0.4);
     assert_true(d.runs[0].relative[0] == 0.02 && d.runs[2].distance[1] == 1.5);
     assert_string_equal(d.parts[4], "pooler");
     ek_drift_file_free(&d);

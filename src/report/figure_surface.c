@@ -292,9 +292,9 @@ static void put_line_plot(const ek_surface_file *file, double low, double high,
                                       : "center");
     }
     ek_buf_printf(gp,
-                  "set label 3 'F' at 0, %.6g center front offset 1.2, 1 textcolor rgb '%s'\n"
-                  "set label 4 'S' at 1, %.6g center front offset -2, 0 textcolor rgb '%s'\n",
-                  file->line[0].loss, EK_COLOR_FAILED, last->loss, EK_COLOR_OK);
+                  "set label 3 'F' at 0, %.6g center front offset 1.2, 1\n"
+                  "set label 4 'S' at 1, %.6g center front offset -2, 0\n",
+                  file->line[0].loss, last->loss);
     ek_buf_printf(gp,
                   "plot '%s.tsv' skip 1 using 1:2 with lines lw 2.5 lc rgb 'black', \\\n"
                   "    '' skip 1 using ($1 == 0 ? 0 : NaN):2 with points pt %d ps 1.2 lc rgb '%s', "

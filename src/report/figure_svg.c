@@ -243,6 +243,7 @@ static void put_attribute(cleaner *c, span key, span value)
                                         "stroke-linecap",
                                         "stroke-linejoin",
                                         "stroke-miterlimit",
+                                        "shape-rendering",
                                         "opacity",
                                         "color",
                                         "font-size",

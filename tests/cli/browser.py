@@ -38,6 +38,16 @@ CONTRAST = r"""
     const dark = getComputedStyle(document.documentElement).colorScheme === 'dark';
     return layers.reverse().reduce((under, top) => over(top, under), dark ? [18, 18, 18, 1] : [255, 255, 255, 1]);
   };
+  // The shape that a drawing has under a text of its own, as a disc under a letter.
+  const shape = text => {
+    text.scrollIntoView({block: 'center', behavior: 'instant'});
+    const box = text.getBoundingClientRect();
+    const under = document.elementsFromPoint(box.x + box.width / 2, box.y + box.height / 2)
+      .find(n => n instanceof SVGGeometryElement && getComputedStyle(n).fill !== 'none');
+    if (!under) return null;
+    const style = getComputedStyle(under), fill = parse(style.fill);
+    return [...fill.slice(0, 3), fill[3] * style.fillOpacity * style.opacity];
+  };
   const bad = [];
   let seen = 0;
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -50,7 +60,7 @@ CONTRAST = r"""
     let color = parse(svg ? style.fill : style.color);
     let alpha = color[3] * (svg ? +style.fillOpacity : 1);
     for (let n = e; n; n = n.parentElement) alpha *= +getComputedStyle(n).opacity;
-    const under = behind(e), ink = over([...color.slice(0, 3), alpha], under);
+    const under = svg ? over(shape(e) || [0, 0, 0, 0], behind(e)) : behind(e), ink = over([...color.slice(0, 3), alpha], under);
     const [a, b] = [light(ink), light(under)].sort((x, y) => y - x);
     seen++;
     if ((a + .05) / (b + .05) < 4.5)

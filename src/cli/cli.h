@@ -22,7 +22,7 @@ typedef struct {
     int64_t jobs, threads;
     char *output;
     bool force, dry_run, quiet, verbose, json, csv;
-    char *input, *name, *run;
+    char *input, *name, *run, *runs;
     bool watch, plain_text, help;
     int format; /* of report: html, md, latex, csv, json */
     bool include_text, pdf;
@@ -98,6 +98,7 @@ ek_status ek_cmd_status(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_metrics(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_report(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_compare(ek_cli *cli, ek_error *err);
+ek_status ek_cmd_explain(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_plan(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_export(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_eval(ek_cli *cli, ek_error *err);

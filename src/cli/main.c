@@ -88,6 +88,18 @@ static const ek_verb verbs[] = {
      "columns of numbers (or .tsv, .jsonl): a bare column, a column 'score', or --column; columns\n"
      "'outcome' or 'failed', and 'seed' for pairs, are used where they are.",
      ek_cmd_compare},
+    {"explain", "why runs failed: evidence, likely cause, the smallest change", "DIR", 1, 1,
+     "runs json",
+     "evenkeel explain my-study                 # every failed run, then the study\n"
+     "evenkeel explain my-study --runs 3,7      # these runs, failed or not\n"
+     "evenkeel explain my-study --json | jq '.runs[] | {run, cause}'",
+     "Reads the store and trains nothing. Answers, losses, gradients, clipping and rates of each "
+     "failed\n"
+     "run are held against those of successful runs; a cause is named only where two of them "
+     "agree, and\n"
+     "'not clear' is an answer. Studies made with --log-gradients say more. Rules: "
+     "docs/explain.md.",
+     ek_cmd_explain},
     {"plan", "how many seeds a comparison needs, from a pilot", "DIR [A [B]]", 1, 3,
      "csv json column baseline target power",
      "evenkeel plan my-study devlin stable\n"

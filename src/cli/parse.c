@@ -24,6 +24,8 @@ static const ek_option rows[] = {
      "metrics whose name matches, as in 'eval_*'"},
     {"run", NULL, 0, EK_OPTION_STRING, 0, FIELD(run), NULL, 0, 0, NULL, "Program", "RUN",
      "a run of a study: its number, GROUP/SEED, best or median; for train STUDY:RUN"},
+    {"runs", NULL, 0, EK_OPTION_STRING, 0, FIELD(runs), NULL, 0, 0, NULL, "Program", "LIST",
+     "only these runs, by number, as in 3,7 or 1..5 [those that failed]"},
     {"watch", NULL, 'w', EK_OPTION_FLAG, 0, FIELD(watch), "false", 0, 0, NULL, "Program", NULL,
      "draw it again every two seconds until nobody is at work on the study; in a log, lines"},
     {"plain_text", NULL, 0, EK_OPTION_FLAG, 0, FIELD(plain_text), "false", 0, 0, NULL, "Program",

@@ -4,9 +4,15 @@
 
 void ek_lines_wrap(ek_buf *out, const char *first, const char *indent, const char *text)
 {
+    ek_lines_wrap_to(out, first, indent, text, EK_LINES_WIDTH);
+}
+
+void ek_lines_wrap_to(ek_buf *out, const char *first, const char *indent, const char *text,
+                      size_t width)
+{
     const char *lead = first;
     while (*text) {
-        size_t length = strcspn(text, "\n"), room = EK_LINES_WIDTH - strlen(lead);
+        size_t length = strcspn(text, "\n"), room = width - strlen(lead);
         if (length > room) {
             length = room;
             while (length > 0 && text[length] != ' ') {

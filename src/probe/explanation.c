@@ -1,0 +1,497 @@
+#include "probe/explanation.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/realmath.h"
+
+enum { NAME_BYTES = 60 };
+
+/* ---- the causes ------------------------------------------------------------------------------ */
+
+static bool had_learned(const ek_evidence *e)
+{
+    return e->loss_had_learned || e->score_had_learned;
+}
+
+static bool is_nonfinite(const ek_evidence *e)
+{
+    return e->outcome == EK_OUTCOME_DIVERGED || e->nonfinite.step >= 0;
+}
+
+/* It once was better than a constant answer, by loss or score, and is no longer, by another. */
+static bool is_collapsed(const ek_evidence *e)
+{
+    return (had_learned(e) && e->loss_flat) || (e->score_had_learned && e->answers.constant);
+}
+
+static bool is_vanishing(const ek_evidence *e)
+{
+    return e->loss_flat && !e->loss_falling && e->gradients.vanished;
+}
+
+static bool is_short(const ek_evidence *e)
+{
+    return e->loss_falling && !e->loss_learned && !had_learned(e) && !e->gradients.vanished;
+}
+
+/* A flat loss is one series; that the score is no better than the baseline's is the other. */
+static bool is_stuck_unlogged(const ek_evidence *e)
+{
+    return e->loss_flat && !e->gradients.logged;
+}
+
+static bool is_stuck(const ek_evidence *e)
+{
+    return e->loss_flat && e->gradients.logged && !e->gradients.vanished;
+}
+
+static bool is_generalisation(const ek_evidence *e)
+{
+    return e->loss_learned && e->answers.examples > 0 && !e->answers.constant;
+}
+
+static bool always(const ek_evidence *e)
+{
+    (void)e;
+    return true;
+}
+
+static const ek_cause causes[] = {
+    {"diverged_nonfinite", "numbers that are not finite", "not finite", EK_REMEDY_CLIPPING,
+     is_nonfinite},
+    {"collapsed_after_learning", "had learned, then collapsed", "collapsed after learning",
+     EK_REMEDY_STEPS, is_collapsed},
+    {"never_learned_vanishing", "never learned: the gradients of the lower layers vanished",
+     "never learned, gradients vanished", EK_REMEDY_STEPS, is_vanishing},
+    {"too_few_steps", "too few updates: the loss was still falling", "too few updates",
+     EK_REMEDY_LONGER, is_short},
+    {"never_learned_gradients_not_logged",
+     "never learned: stuck at a constant answer's loss; gradients were not logged",
+     "never learned, gradients not logged", EK_REMEDY_STEPS, is_stuck_unlogged},
+    {"never_learned_gradients_alive",
+     "never learned: stuck at a constant answer's loss, though gradients reach the lower layers",
+     "never learned, gradients did not vanish", EK_REMEDY_STEPS, is_stuck},
+    {"learned_but_below_baseline", "learned its training examples, and they do not carry over",
+     "learned, but below the baseline", EK_REMEDY_GENERALISATION, is_generalisation},
+    {"not_clear", "not clear: the evidence does not separate the causes", "not clear",
+     EK_REMEDY_NONE, always},
+};
+
+const ek_cause *ek_cause_table(size_t *count)
+{
+    *count = sizeof causes / sizeof *causes;
+    return causes;
+}
+
+const ek_cause *ek_cause_of(const ek_evidence *evidence)
+{
+    const ek_cause *cause = causes;
+    while (!cause->holds(evidence)) {
+        cause++;
+    }
+    return cause;
+}
+
+/* ---- words ----------------------------------------------------------------------------------- */
+
+void ek_explain_name(ek_buf *out, const char *text)
+{
+    size_t length = strlen(text);
+    length = length < NAME_BYTES ? length : NAME_BYTES;
+    length = ek_utf8_check(text, length);
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        ek_buf_putc(out, c < 0x20 || c == 0x7f ? ' ' : (char)c);
+    }
+    if (length < strlen(text)) {
+        ek_buf_puts(out, "...");
+    }
+}
+
+void ek_explain_score(ek_buf *out, const ek_traces *traces, double score)
+{
+    bool error = strcmp(traces->facts.reported, "mse") == 0;
+    if (!isfinite(score)) {
+        ek_buf_puts(out, "-");
+    } else {
+        ek_buf_printf(out, error ? "%.4f" : "%.1f", error ? score : 100 * score);
+    }
+}
+
+void ek_explain_p(ek_buf *out, double p)
+{
+    ek_buf_printf(out, p < 0.001 ? "p < 0.001" : p < 0.1 ? "p %.3f" : "p %.2f", p);
+}
+
+/* "runs of devlin" or "runs of other groups", after a count. */
+static void put_reference(ek_buf *out, const ek_traces *t, size_t group, ek_reference reference,
+                          size_t runs)
+{
+    ek_buf_printf(out, "%zu successful run%s of ", runs, runs == 1 ? "" : "s");
+    if (reference == EK_REFERENCE_GROUP) {
+        ek_explain_name(out, t->groups[group].name);
+    } else {
+        ek_buf_puts(out, "other groups");
+    }
+}
+
+static void say_score(ek_buf *out, const ek_evidence *e, const ek_traces *t)
+{
+    const ek_score_evidence *s = &e->score;
+    ek_buf_printf(out, "%s ", t->facts.reported);
+    ek_explain_score(out, t, s->value);
+    ek_buf_puts(out, ", baseline ");
+    ek_explain_score(out, t, s->baseline);
+    if (s->end.reference != EK_REFERENCE_NONE) {
+        ek_buf_puts(out, "; median of ");
+        put_reference(out, t, e->group, s->end.reference, s->end.runs);
+        ek_buf_putc(out, ' ');
+        ek_explain_score(out, t, s->end.others);
+    }
+    ek_buf_puts(out, ".");
+}
+
+static void say_answers(ek_buf *out, const ek_evidence *e, const ek_traces *t)
+{
+    const ek_answer_evidence *a = &e->answers;
+    if (a->examples == 0) {
+        ek_buf_puts(out, "Its answers are not stored; ");
+    } else if (isfinite(a->spread)) {
+        ek_buf_printf(out, "The spread of its answers is %.3g of that of the truth%s: ", a->spread,
+                      a->constant ? ", a constant answer" : "");
+    } else {
+        ek_buf_puts(out, a->constant
+                             ? a->top_share < 1 ? "It answers almost only '" : "It answers only '"
+                             : "It answers '");
+        ek_explain_name(out, t->facts.label_names[a->top_class]);
+        ek_buf_printf(out,
+                      a->top_share < 1 && a->top_share > 0.999 ? "' (%.2f %% of %zu examples"
+                                                               : "' (%.3g %% of %zu examples",
+                      100 * a->top_share, a->examples);
+        if (!a->constant) {
+            ek_buf_printf(out, ", %zu of %d classes occur): ", a->classes,
+                          (int)t->facts.label_count);
+        } else {
+            ek_buf_printf(out,
+                          ", %s the majority class): ", a->top_is_majority ? "which is" : "not");
+        }
+    }
+    say_score(out, e, t);
+    ek_buf_putc(out, '\n');
+}
+
+/* Whether a score that is only just below the baseline could be above it. */
+static void say_score_noise(ek_buf *out, const ek_evidence *e, const ek_traces *t)
+{
+    const ek_score_evidence *s = &e->score;
+    double below = s->baseline - s->value;
+    if (e->answers.constant || !(s->noise > 0) || !(below >= 0)) {
+        return;
+    }
+    bool within = below < 2 * s->noise;
+    ek_buf_puts(out, "It is ");
+    ek_explain_score(out, t, below);
+    ek_buf_puts(out, " below the baseline; the standard error of a score on ");
+    ek_buf_printf(out, "%zu examples is about ", t->facts.validation_count);
+    ek_explain_score(out, t, s->noise);
+    ek_buf_puts(out, within ? ", so whether it counts as failed is partly luck.\n" : ".\n");
+}
+
+static void put_loss_reference(ek_buf *out, const ek_evidence *e, const ek_traces *t)
+{
+    if (e->loss.end.reference != EK_REFERENCE_NONE) {
+        ek_buf_puts(out, "; ");
+        put_reference(out, t, e->group, e->loss.end.reference, e->loss.end.runs);
+        ek_buf_printf(out, " end at %.3g", e->loss.end.others);
+    }
+}
+
+static void say_loss(ek_buf *out, const ek_evidence *e, const ek_traces *t)
+{
+    const ek_loss_evidence *loss = &e->loss;
+    if (loss->count == 0) {
+        ek_buf_puts(out, "The training loss was not logged.\n");
+        return;
+    }
+    ek_buf_printf(out, "Training loss %.3g at the start, %.3g at the end", loss->first, loss->last);
+    if (isfinite(loss->constant)) {
+        ek_buf_printf(out, " (the best constant answer has %.3g)", loss->constant);
+    }
+    put_loss_reference(out, e, t);
+    ek_buf_puts(out, ".\n");
+    if (e->loss_falling) {
+        ek_buf_printf(out, "It still fell by %.2g (standard error %.2g) in the last half",
+                      loss->recent_fall, loss->recent_noise);
+        if (loss->group_known > 0) {
+            ek_buf_printf(out, ", as did %zu of the %zu other runs of ", loss->group_falling,
+                          loss->group_known);
+            ek_explain_name(out, t->groups[e->group].name);
+        }
+        ek_buf_puts(out, ".\n");
+    }
+    if (!e->loss_known && isfinite(loss->constant)) {
+        ek_buf_printf(out,
+                      "Only %zu finite values of it were logged: too few to tell its course; "
+                      "--logging-steps 1 logs every step.\n",
+                      loss->count);
+    }
+}
+
+static void say_eval_loss(ek_buf *out, const ek_evidence *e)
+{
+    const ek_loss_evidence *loss = &e->loss;
+    if (isfinite(loss->eval_last) && loss->eval_last > loss->constant) {
+        ek_buf_printf(out,
+                      "On the validation split its loss is %.3g, above the %.3g of a constant "
+                      "answer: what it learned does not hold there.\n",
+                      loss->eval_last, loss->constant);
+    } else if (isfinite(loss->eval_last)) {
+        ek_buf_printf(out, "On the validation split its loss is %.3g.\n", loss->eval_last);
+    }
+}
+
+static void say_history(ek_buf *out, const ek_evidence *e, const ek_traces *t)
+{
+    const ek_score_evidence *s = &e->score;
+    if (e->score_had_learned) {
+        ek_buf_printf(out, "At step %lld its %s was ", (long long)s->best_step, t->facts.reported);
+        ek_explain_score(out, t, s->best);
+        ek_buf_printf(out, "; from step %lld on it was no better than the baseline.\n",
+                      (long long)s->fell_step);
+    }
+    if (e->loss_had_learned) {
+        ek_buf_printf(out, "Its training loss had been down to %.3g (about step %lld).\n",
+                      e->loss.lowest, (long long)e->loss.lowest_step);
+    }
+    if (!had_learned(e) && s->evaluations == 1) {
+        ek_buf_puts(out, "It was evaluated at the end only.\n");
+    } else if (!had_learned(e) && s->evaluations > 1) {
+        ek_buf_printf(out, "The best of its %zu evaluations was ", s->evaluations);
+        ek_explain_score(out, t, s->best);
+        ek_buf_printf(out, " (step %lld).\n", (long long)s->best_step);
+    }
+}
+
+/* ---- gradients ------------------------------------------------------------------------------- */
+
+/* "layers 1 to 4 of 6", or how many when they do not stand together. */
+static void put_vanished_layers(ek_buf *out, const ek_gradient_evidence *g)
+{
+    size_t first = 0, last = 0;
+    for (size_t place = 1; place <= g->encoder_layers; place++) {
+        if (g->layers[place].vanished_step >= 0) {
+            first = first ? first : place;
+            last = place;
+        }
+    }
+    if (g->vanished_count == 0) {
+        ek_buf_puts(out, "the embeddings");
+    } else if (first == last) {
+        ek_buf_printf(out, "layer %zu of %zu", first, g->encoder_layers);
+    } else if (last - first + 1 == g->vanished_count) {
+        ek_buf_printf(out, "layers %zu to %zu of %zu", first, last, g->encoder_layers);
+    } else {
+        ek_buf_printf(out, "%zu of %zu layers", g->vanished_count, g->encoder_layers);
+    }
+}
+
+static void put_place(ek_buf *out, const ek_gradient_evidence *g, size_t place)
+{
+    char name[32];
+    ek_place_name(place, g->encoder_layers, name);
+    char *of = strstr(name, " of ");
+    if (of) {
+        *of = '\0';
+    }
+    ek_buf_puts(out, name);
+}
+
+static void say_vanished(ek_buf *out, const ek_evidence *e, const ek_traces *t)
+{
+    const ek_gradient_evidence *g = &e->gradients;
+    const ek_layer_evidence *bottom = &g->layers[g->bottom];
+    bool own = g->reference == EK_REFERENCE_START;
+    ek_buf_puts(out, "Gradients of ");
+    put_vanished_layers(out, g);
+    ek_buf_printf(out, " fell for good below a tenth of ");
+    if (own) {
+        ek_buf_puts(out, "their first values (no successful run to hold them against)");
+    } else {
+        ek_buf_puts(out, "those of ");
+        put_reference(out, t, e->group, g->reference, g->reference_runs);
+    }
+    ek_buf_puts(out, "; ");
+    put_place(out, g, g->bottom);
+    ek_buf_printf(out, " did from step %lld on and ends at %.1e against %.1e.\n",
+                  (long long)g->vanished_step, bottom->last, bottom->others_last);
+    put_place(out, g, g->bottom);
+    ek_buf_printf(out, " has %.1e of the classifier's gradient at the end, %.2g %s.\n",
+                  g->to_head_last, g->to_head_others,
+                  own ? "at the start" : "in the successful runs");
+}
+
+static void say_alive(ek_buf *out, const ek_evidence *e)
+{
+    const ek_gradient_evidence *g = &e->gradients;
+    const ek_layer_evidence *bottom = &g->layers[g->bottom];
+    ek_buf_puts(out, "The gradient of ");
+    put_place(out, g, g->bottom);
+    ek_buf_printf(out, " ends at %.1e (%s %.1e), %.2g of the classifier's (%.2g): ", bottom->last,
+                  g->reference == EK_REFERENCE_START ? "at the start" : "successful runs",
+                  bottom->others_last, g->to_head_last, g->to_head_others);
+    ek_buf_puts(out, bottom->vanished_step >= 0 || g->to_head_last < 0.1 * g->to_head_others
+                         ? "one of the two fell to less than a tenth, not both.\n"
+                         : "it has not vanished.\n");
+}
+
+static void say_gradients(ek_buf *out, const ek_evidence *e, const ek_traces *t)
+{
+    if (!e->gradients.logged) {
+        ek_buf_puts(out, "Gradients of the layers were not logged; --log-gradients would tell "
+                         "whether they vanish.\n");
+    } else if (e->gradients.vanished) {
+        say_vanished(out, e, t);
+    } else {
+        say_alive(out, e);
+    }
+}
+
+/* ---- rate, clipping, head -------------------------------------------------------------------- */
+
+static void say_rate(ek_buf *out, const ek_evidence *e)
+{
+    const ek_rate_evidence *rate = &e->rate;
+    if (rate->step < 0 || !isfinite(rate->at_step)) {
+        return;
+    }
+    bool peak = rate->moment == EK_MOMENT_PEAK;
+    ek_buf_printf(out, "Learning rate at step %lld: %.2g", (long long)rate->step, rate->at_step);
+    if (peak) {
+        ek_buf_puts(out, ", its peak");
+    } else {
+        ek_buf_printf(out, " (peak %.2g at step %lld)", rate->peak, (long long)rate->peak_step);
+    }
+    if (rate->warmup_steps == 0) {
+        ek_buf_puts(out, ", no warm-up");
+    }
+    if (rate->bias_correction == 0 && isfinite(rate->excess_at_step)) {
+        ek_buf_printf(out,
+                      "; bias correction is off, which makes an update there %.1f times as large",
+                      rate->excess_at_step);
+    }
+    ek_buf_puts(out, ".\n");
+}
+
+static void say_clipping(ek_buf *out, const ek_evidence *e)
+{
+    const ek_clipping_evidence *c = &e->clipping;
+    if (c->steps == 0 || !isfinite(c->largest)) {
+        return;
+    }
+    if (c->limit > 0) {
+        ek_buf_printf(out, "Clipped at %.3g in %.0f %% of %zu logged steps", c->limit,
+                      100 * c->clipped_share, c->steps);
+        if (c->share.reference != EK_REFERENCE_NONE) {
+            ek_buf_printf(out, " (successful runs %.0f %%)", 100 * c->share.others);
+        }
+        ek_buf_puts(out, "; ");
+    } else {
+        ek_buf_puts(out, c->limit == 0 ? "No clipping; " : "");
+    }
+    ek_buf_printf(out, "largest norm %.3g (step %lld).\n", c->largest, (long long)c->largest_step);
+}
+
+static void say_head(ek_buf *out, const ek_evidence *e, const ek_traces *t)
+{
+    const ek_held_against *s = &e->pooler_saturation, *h = &e->output_entropy;
+    if (isfinite(s->own)) {
+        ek_buf_printf(out, "%.0f %% of the pooler's outputs are saturated at the end",
+                      100 * s->own);
+        if (s->reference != EK_REFERENCE_NONE) {
+            ek_buf_printf(out, " (successful runs %.0f %%)", 100 * s->others);
+        }
+        ek_buf_puts(out, isfinite(h->own) && t->facts.label_count > 1 ? "; " : ".\n");
+    }
+    if (isfinite(h->own) && t->facts.label_count > 1) {
+        ek_buf_printf(out, "entropy of its answers %.2g nats (a coin of %d classes has %.2g",
+                      h->own, (int)t->facts.label_count, ek_log((double)t->facts.label_count));
+        if (h->reference != EK_REFERENCE_NONE) {
+            ek_buf_printf(out, ", successful runs %.2g", h->others);
+        }
+        ek_buf_puts(out, ").\n");
+    }
+}
+
+/* ---- numbers that are not finite ------------------------------------------------------------- */
+
+static void put_nonfinite_places(ek_buf *out, const ek_evidence *e)
+{
+    const ek_nonfinite_evidence *n = &e->nonfinite;
+    char low[32], high[32];
+    ek_buf_printf(out, "in the gradients of %zu of %zu tensors", n->tensors, n->of_tensors);
+    if (n->lowest >= 0) {
+        ek_place_name((size_t)n->lowest, n->encoder_layers, low);
+        ek_place_name((size_t)n->highest, n->encoder_layers, high);
+        ek_buf_printf(out, n->lowest == n->highest ? " (%s)" : " (%s to %s)", low, high);
+    }
+}
+
+static void say_nonfinite(ek_buf *out, const ek_evidence *e)
+{
+    const ek_nonfinite_evidence *n = &e->nonfinite;
+    if (n->step < 0) {
+        ek_buf_puts(out, "Losses and gradient norms stayed finite; the final answers are not.\n");
+        return;
+    }
+    ek_buf_printf(out, "The first numbers that are not finite came at step %lld of %lld, ",
+                  (long long)n->step, (long long)e->steps);
+    if (n->logged && n->tensors > 0) {
+        put_nonfinite_places(out, e);
+    } else {
+        ek_buf_puts(out, n->loss && n->norm ? "in the loss and the gradient norm"
+                         : n->loss          ? "in the loss"
+                         : n->norm          ? "in the gradient norm, not in the loss"
+                                            : "in a number that was not logged");
+        ek_buf_puts(out, n->logged ? ", with finite gradients"
+                                   : " (--log-gradients would say in which tensors)");
+    }
+    if (isfinite(n->norm_before)) {
+        ek_buf_printf(out, "; the gradient norm logged before it was %.3g, %.3g at the start",
+                      n->norm_before, e->clipping.start);
+    }
+    ek_buf_puts(out, ".\n");
+}
+
+/* ---- a run ----------------------------------------------------------------------------------- */
+
+void ek_explain_run(const ek_evidence *e, const ek_traces *t, ek_buf *out)
+{
+    const char *id = ek_cause_of(e)->id;
+    bool generalisation = strcmp(id, "learned_but_below_baseline") == 0;
+    bool nonfinite = strcmp(id, "diverged_nonfinite") == 0;
+    if (nonfinite) {
+        say_nonfinite(out, e);
+        say_rate(out, e);
+        say_clipping(out, e);
+        say_answers(out, e, t);
+        return;
+    }
+    say_answers(out, e, t);
+    say_score_noise(out, e, t);
+    say_loss(out, e, t);
+    if (generalisation) {
+        say_eval_loss(out, e);
+        say_history(out, e, t);
+        return;
+    }
+    say_history(out, e, t);
+    if (strcmp(id, "too_few_steps") == 0) {
+        ek_buf_printf(out, "It made %lld updates.\n", (long long)e->steps);
+        return;
+    }
+    say_gradients(out, e, t);
+    say_rate(out, e);
+    say_clipping(out, e);
+    say_head(out, e, t);
+}

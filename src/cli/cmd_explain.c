@@ -85,18 +85,23 @@ static void put_run(ek_buf *out, const ek_study_explanation *x, size_t i)
 {
     const ek_trace *run = &x->traces.runs[i];
     const ek_explained_run *r = &x->runs[i];
-    ek_buf text = {0};
-    ek_buf_printf(out, " run %lld  ", (long long)run->run);
-    ek_explain_name(out, x->traces.groups[run->group].name);
-    ek_buf_printf(out, ", seed %u: ", run->seed);
+    ek_buf text = {0}, head = {0};
+    ek_buf_printf(&head, "run %lld  ", (long long)run->run);
+    ek_explain_name(&head, x->traces.groups[run->group].name);
+    ek_buf_printf(&head, ", seed %u: ", run->seed);
     if (run->status != EK_RUN_DONE) {
-        ek_buf_printf(out, "%s, nothing to explain yet\n\n", ek_run_status_name(run->status));
-        return;
-    }
-    if (!r->cause) {
-        ek_buf_puts(out, "did not fail\n");
+        ek_buf_printf(&head, "%s, nothing to explain yet", ek_run_status_name(run->status));
+    } else if (!r->cause) {
+        ek_buf_puts(&head, "did not fail");
     } else {
-        ek_buf_printf(out, "%s, %s\n", ek_outcome_name(run->outcome), r->cause->title);
+        ek_buf_printf(&head, "%s; %s", ek_outcome_name(run->outcome), r->cause->title);
+    }
+    ek_lines_wrap_to(out, " ", "   ", ek_buf_text(&head), WIDTH);
+    out->failed = out->failed || head.failed;
+    ek_buf_deinit(&head);
+    if (run->status != EK_RUN_DONE) {
+        ek_buf_putc(out, '\n');
+        return;
     }
     ek_explain_run(&r->evidence, &x->traces, &text);
     put_paragraph(out, "   ", "   ", ek_buf_text(&text));
@@ -166,10 +171,21 @@ static void put_contrasts(ek_buf *out, const ek_study_explanation *x)
         put_number(ok, c->ok);
         ek_buf_printf(out, "   %-38s %12s %12s\n", c->name, failed, ok);
     }
-    ek_lines_wrap_to(out, "   ", "   ",
-                     "Numbers are medians over the runs of all groups; p: Fisher's exact test, "
-                     "uncorrected.",
-                     WIDTH);
+    ek_buf note = {0};
+    ek_buf_puts(&note, "Medians of numbers");
+    for (size_t g = 0, said = 0; x->mixed && g < x->traces.group_count; g++) {
+        const ek_trace_group *group = &x->traces.groups[g];
+        if (group->failed > 0 && group->failed < group->runs) {
+            ek_buf_puts(&note, said++ ? ", "
+                                      : ", of the groups in which some runs failed and some "
+                                        "did not: ");
+            ek_explain_name(&note, group->name);
+        }
+    }
+    ek_buf_puts(&note, ". p: Fisher's exact test, uncorrected.");
+    ek_lines_wrap_to(out, "   ", "   ", ek_buf_text(&note), WIDTH);
+    out->failed = out->failed || note.failed;
+    ek_buf_deinit(&note);
 }
 
 static void put_advice(ek_buf *out, const ek_study_explanation *x)

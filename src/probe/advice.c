@@ -169,17 +169,17 @@ static void say_no_group(ek_advice *advice, const ek_traces *t)
 {
     ek_buf *text = &advice->text;
     if (advice->tried == 0) {
-        ek_buf_puts(text, "The study has no other group to compare with: this goes by the settings "
-                          "alone.\n");
+        ek_buf_puts(text, "The study has no other group that would show it: this goes by the "
+                          "settings alone.\n");
     } else if (advice->other == t->group_count) {
         ek_buf_puts(text, "No other group of the study has fewer failures: this goes by the "
                           "settings alone.\n");
     } else {
-        ek_buf_puts(text, "No other group has significantly fewer failures (");
+        ek_buf_puts(text, "No other group has significantly fewer failures [");
         ek_explain_name(text, t->groups[advice->other].name);
         ek_buf_puts(text, ": ");
         put_rates(text, &t->groups[advice->group], &t->groups[advice->other], advice);
-        ek_buf_puts(text, "): this goes by the settings alone.\n");
+        ek_buf_puts(text, "]: this goes by the settings alone.\n");
     }
 }
 
@@ -242,8 +242,8 @@ static void say_longer(ek_advice *advice, const ek_trace_group *here, const ek_e
     char number[32];
     double steps = ek_trace_setting(here, "max_steps"),
            epochs = ek_trace_setting(here, "num_train_epochs");
-    ek_buf_printf(&advice->text, "Train longer: %lld updates ended while the loss still fell.\n",
-                  (long long)cited->steps);
+    ek_buf_printf(&advice->text, "Train longer than %lld updates%s.\n", (long long)cited->steps,
+                  cited->loss_falling ? ": the loss still fell when they ended" : "");
     if (steps > 0) {
         use(advice, "max_steps", ek_format_double(number, 2 * steps));
     } else if (epochs > 0) {
@@ -273,6 +273,30 @@ static void say_nothing(ek_advice *advice, const ek_evidence *cited)
     ek_buf_puts(&advice->text, " --logging-steps 1 and more evaluations (--eval-steps).\n");
 }
 
+static void say_whole_group(ek_advice *advice, const ek_trace_group *here, const ek_evidence *cited)
+{
+    ek_buf_puts(&advice->text, "Failed and successful runs of this group do not differ, so no "
+                               "setting tells them apart: the whole group has learned too "
+                               "little.\n");
+    say_longer(advice, here, cited);
+}
+
+/* What the failures happened with. */
+static void say_where(ek_advice *advice, const ek_trace_group *here, const ek_evidence *cited)
+{
+    double correction = ek_trace_setting(here, "bias_correction"),
+           rate = ek_trace_setting(here, "learning_rate");
+    ek_buf *text = &advice->text;
+    if (!isfinite(rate) || !isfinite(correction) || !isfinite(cited->rate.warmup_steps)) {
+        return;
+    }
+    ek_buf_printf(text,
+                  "With a rate of %.3g, %.0f steps of warm-up, %lld updates and bias "
+                  "correction %s, %zu of %zu runs failed.\n",
+                  rate, cited->rate.warmup_steps, (long long)cited->steps,
+                  correction > 0 ? "on" : "off", here->failed, here->runs);
+}
+
 static void say_settings(ek_advice *advice, const ek_traces *t, ek_remedy remedy,
                          const ek_evidence *cited)
 {
@@ -283,6 +307,8 @@ static void say_settings(ek_advice *advice, const ek_traces *t, ek_remedy remedy
         say_clipping(advice, here, cited);
     } else if (remedy == EK_REMEDY_LONGER) {
         say_longer(advice, here, cited);
+    } else if (remedy == EK_REMEDY_GROUP) {
+        say_whole_group(advice, here, cited);
     } else if (remedy == EK_REMEDY_GENERALISATION) {
         say_generalisation(advice, t, here);
     } else {
@@ -298,6 +324,7 @@ ek_status ek_advice_of(ek_advice *advice, const ek_traces *traces, size_t group,
     if (advice->compared) {
         say_group(advice, traces);
     } else {
+        say_where(advice, &traces->groups[group], cited);
         say_settings(advice, traces, remedy, cited);
         say_no_group(advice, traces);
     }

@@ -11,8 +11,9 @@
 
 /* The thresholds, with their reasons, are in docs/explain.md. */
 static const double constant_share = 0.99, constant_spread = 0.05, vanished_factor = 0.1,
-                    flat_share = 0.9, learned_share = 0.75, had_learned_share = 0.8,
-                    as_low_as_others = 1.05, falling_share = 0.02, noises = 2, noises_best = 3;
+                    fallen_factor = 1.0 / 3, went_to_end = 0.9, flat_share = 0.9,
+                    learned_share = 0.75, had_learned_share = 0.8, as_low_as_others = 1.05,
+                    falling_share = 0.02, noises = 2, noises_best = 3;
 enum { LEAST_LOSSES = 4, FEW = 3 };
 
 const char *ek_reference_name(ek_reference reference)
@@ -79,9 +80,24 @@ static double median_of_few(const double *values, size_t first, size_t count)
     return median_of(few, n);
 }
 
+/* The largest of the first three: a gradient that vanishes at once was there at the first. */
 static double first_few(const double *values, size_t count)
 {
-    return median_of_few(values, 0, count);
+    double largest = (double)NAN;
+    for (size_t i = 0; i < FEW && i < count; i++) {
+        largest = isfinite(values[i]) && !(largest >= values[i]) ? values[i] : largest;
+    }
+    return largest;
+}
+
+/* The same of a ratio. */
+static double first_ratio(const double *a, const double *b, size_t count)
+{
+    double ratios[FEW];
+    for (size_t i = 0; i < FEW && i < count; i++) {
+        ratios[i] = a[i] / b[i];
+    }
+    return first_few(ratios, count);
 }
 
 static double last_few(const double *values, size_t count)
@@ -248,10 +264,9 @@ static void eval_losses(ek_loss_evidence *loss, const ek_trace_series *series)
     }
 }
 
-static bool still_falling(const ek_loss_evidence *loss)
+static bool falls(double fall, double noise, double constant)
 {
-    return loss->recent_fall > noises * loss->recent_noise &&
-           loss->recent_fall > falling_share * loss->constant;
+    return fall > noises * noise && fall > falling_share * constant;
 }
 
 /* What can be told of a series without the other runs. */
@@ -273,19 +288,31 @@ static ek_status course_of(ek_loss_evidence *loss, const ek_trace_series *series
     return EK_OK;
 }
 
+/* Whether the other runs of the group still fell, and its failed runs taken together. */
 static ek_status count_falling(ek_loss_evidence *loss, const ek_traces *t, size_t index,
                                ek_error *err)
 {
+    double fall = 0, noise = 0;
     for (size_t i = 0; i < t->run_count; i++) {
-        const ek_trace *other = &t->runs[i];
-        if (i == index || other->status != EK_RUN_DONE || other->group != t->runs[index].group) {
+        const ek_trace *run = &t->runs[i];
+        if (run->status != EK_RUN_DONE || run->group != t->runs[index].group) {
             continue;
         }
-        ek_loss_evidence course = {.constant = loss->constant, .recent_fall = (double)NAN};
-        EK_TRY(course_of(&course, &other->loss, err));
-        loss->group_known += isfinite(course.recent_fall);
-        loss->group_falling += still_falling(&course);
+        ek_loss_evidence course = {.recent_fall = (double)NAN, .recent_noise = (double)NAN};
+        EK_TRY(course_of(&course, &run->loss, err));
+        bool known = isfinite(course.recent_fall) && isfinite(course.recent_noise);
+        if (known && i != index) {
+            loss->group_known++;
+            loss->group_falling += falls(course.recent_fall, course.recent_noise, loss->constant);
+        }
+        if (known && run->outcome != EK_OUTCOME_OK) {
+            loss->failed_known++;
+            fall += course.recent_fall;
+            noise += course.recent_noise * course.recent_noise;
+        }
     }
+    loss->failed_fall = fall / (double)loss->failed_known; /* 0 / 0: not known */
+    loss->failed_noise = sqrt(noise) / (double)loss->failed_known;
     return EK_OK;
 }
 
@@ -318,17 +345,30 @@ static double final_score(const ek_traces *traces, const ek_trace *run)
     return run->score;
 }
 
+/* docs/explain.md, "Noise of a score". */
+static double score_noise(const ek_study_facts *facts)
+{
+    double b = facts->baseline, n = (double)facts->validation_count, p = b / (2 - b);
+    const char *metric = facts->reported;
+    if (!(n > 0) || strcmp(metric, "mse") == 0) {
+        return (double)NAN;
+    }
+    if (strcmp(metric, "f1") == 0) {
+        return 2 / ((1 + p) * (1 + p)) * sqrt(p * (1 - p) / n);
+    }
+    return strcmp(metric, "accuracy") == 0 || strcmp(metric, "macro_f1") == 0
+               ? sqrt(b * (1 - b) / n)
+               : 1 / sqrt(n);
+}
+
 static ek_status score_evidence(ek_score_evidence *score, const ek_traces *t, size_t index,
                                 ek_error *err)
 {
     const ek_trace *run = &t->runs[index];
-    double b = t->facts.baseline, n = (double)t->facts.validation_count;
-    bool accuracy = strcmp(t->facts.reported, "accuracy") == 0;
+    double b = t->facts.baseline;
     *score = (ek_score_evidence){.value = run->score,
                                  .baseline = b,
-                                 .noise = !(n > 0)   ? (double)NAN
-                                          : accuracy ? sqrt(b * (1 - b) / n)
-                                                     : 1 / sqrt(n),
+                                 .noise = score_noise(&t->facts),
                                  .evaluations = run->eval_score.count,
                                  .best = (double)NAN,
                                  .best_step = -1,
@@ -476,8 +516,7 @@ static double reference_ratio(references *r, size_t bottom, size_t top)
 {
     const ek_trace_gradients *own = &r->run->gradients;
     if (r->count == 0) {
-        return first_few(norms_at(own, bottom), own->count) /
-               first_few(norms_at(own, top), own->count);
+        return first_ratio(norms_at(own, bottom), norms_at(own, top), own->count);
     }
     size_t n = 0;
     for (size_t i = 0; i < r->count; i++) {
@@ -523,10 +562,10 @@ static void ratio_evidence(ek_gradient_evidence *out, references *r)
     size_t head = out->places - 1;
     const double *bottom = norms_at(g, out->bottom), *top = norms_at(g, out->top),
                  *last = norms_at(g, head);
-    out->to_top_first = first_few(bottom, g->count) / first_few(top, g->count);
+    out->to_top_first = first_ratio(bottom, top, g->count);
     out->to_top_last = last_few(bottom, g->count) / last_few(top, g->count);
     out->to_top_others = reference_ratio(r, out->bottom, out->top);
-    out->to_head_first = first_few(bottom, g->count) / first_few(last, g->count);
+    out->to_head_first = first_ratio(bottom, last, g->count);
     out->to_head_last = last_few(bottom, g->count) / last_few(last, g->count);
     out->to_head_others = reference_ratio(r, out->bottom, head);
 }
@@ -568,8 +607,9 @@ static ek_status gradient_evidence(ek_gradient_evidence *out, const ek_traces *t
     }
     ratio_evidence(out, &r);
     out->vanished_step = out->layers[out->bottom].vanished_step;
-    out->vanished =
-        out->vanished_step >= 0 && out->to_head_last < vanished_factor * out->to_head_others;
+    const ek_layer_evidence *bottom = &out->layers[out->bottom];
+    out->vanished = out->vanished_step >= 0 && bottom->last < fallen_factor * bottom->first &&
+                    out->to_head_last < vanished_factor * out->to_head_others;
     references_free(&r);
     return EK_OK;
 }
@@ -735,14 +775,31 @@ static void conclude(ek_evidence *e)
     if (e->loss_known) {
         e->loss_flat =
             !(loss->last < flat_share * constant && constant - loss->last > noises * loss->noise);
-        e->loss_falling = still_falling(loss);
+        e->loss_falling = falls(loss->recent_fall, loss->recent_noise, constant) ||
+                          (e->outcome != EK_OUTCOME_OK && loss->failed_known >= FEW &&
+                           loss->recent_fall > falling_share * constant &&
+                           falls(loss->failed_fall, loss->failed_noise, constant));
         bool as_low = loss->end.reference == EK_REFERENCE_GROUP &&
                       loss->last <= as_low_as_others * loss->end.others;
         e->loss_learned = loss->last < learned_share * constant || (as_low && !e->loss_flat);
         e->loss_had_learned = loss->lowest < had_learned_share * constant;
     }
+    double as_close = noises * score->noise;
+    e->like_the_others =
+        loss->end.reference == EK_REFERENCE_GROUP && score->end.reference == EK_REFERENCE_GROUP &&
+        e->answers.examples > 0 && !e->answers.constant &&
+        fabs(loss->last / loss->end.others - 1) < as_low_as_others - 1 &&
+        score->baseline - score->value < as_close && score->end.others - score->baseline < as_close;
     e->score_had_learned = score->best_step >= 0 && score->fell_step > score->best_step &&
                            score->best - score->baseline > noises_best * score->noise;
+}
+
+static int64_t stopped_step(const ek_traces *t, const ek_trace *run)
+{
+    const ek_trace_series *loss = &run->loss;
+    bool early = loss->count > 0 && run->nonfinite_step < 0 &&
+                 (double)loss->steps[loss->count - 1] < went_to_end * planned_steps(t, run);
+    return early ? loss->steps[loss->count - 1] : -1;
 }
 
 static ek_status collect(ek_evidence *e, const ek_traces *t, size_t index, ek_error *err)
@@ -756,6 +813,7 @@ static ek_status collect(ek_evidence *e, const ek_traces *t, size_t index, ek_er
     EK_TRY(hold_against(&e->pooler_saturation, t, index, last_saturation, err));
     EK_TRY(hold_against(&e->output_entropy, t, index, last_entropy, err));
     nonfinite_evidence(&e->nonfinite, run);
+    e->stopped_step = stopped_step(t, run);
     conclude(e);
     rate_evidence(e, t, run);
     return EK_OK;

@@ -50,6 +50,9 @@ typedef struct {
     ek_held_against end; /* `last` against that of successful runs */
     size_t group_falling, group_known; /* other runs of its group that still fell, and of how many
                                           that is known */
+    double failed_fall, failed_noise;  /* mean of recent_fall over the failed runs of its group,
+                                          itself among them, and its standard error */
+    size_t failed_known;               /* of how many */
     double eval_last, eval_lowest;     /* loss on the validation split */
 } ek_loss_evidence;
 
@@ -75,8 +78,9 @@ typedef struct {
 } ek_answer_evidence;
 
 typedef struct {
-    double first, last;    /* median of the first and of the last three values */
-    double others_last;    /* the same of what it is held against, at the same share of training */
+    double first;          /* the largest of the first three values */
+    double last;           /* median of the last three */
+    double others_last;    /* of what it is held against, at the same share of training */
     int64_t vanished_step; /* the first step from which on the norm (median of three neighbours) is
                               below a tenth of the reference until the end; -1: never */
     bool logged;
@@ -90,8 +94,9 @@ typedef struct {
     size_t reference_runs;
     size_t bottom, top; /* places: the first encoder layer (embeddings when there is only one) and
                            the last; classifier: places - 1 */
-    /* Bottom over top layer, and bottom over classifier: the first three logged steps, the last
-     * three, and at the end of the successful runs. */
+    /* Bottom over top layer, and bottom over classifier: the largest of the first three logged
+     * steps, at the end (by the medians of the last three), and at the end of the successful runs
+     * (without any: the same as first). */
     double to_top_first, to_top_last, to_top_others;
     double to_head_first, to_head_last, to_head_others;
     bool vanished;         /* the bottom layer's norm and its ratio to the classifier's are both
@@ -148,6 +153,8 @@ typedef struct {
     uint32_t seed;
     ek_outcome outcome;
     int64_t steps;
+    int64_t stopped_step; /* the last logged step, where it is well before the end that was planned;
+                             -1: it went to its end, or nothing was logged */
     ek_score_evidence score;
     ek_answer_evidence answers;
     ek_loss_evidence loss;
@@ -157,14 +164,18 @@ typedef struct {
     ek_held_against pooler_saturation, output_entropy;
     ek_nonfinite_evidence nonfinite;
     /* Conclusions that rest on one series each; a cause needs two (docs/explain.md). */
-    bool loss_known;   /* at least four finite values, and a constant answer's loss */
-    bool loss_flat;    /* ends at the loss of a constant answer: not below 0.9 of it, or not by
-                          more than twice the noise */
-    bool loss_falling; /* still fell in the last half: by more than twice its noise and 2 % of the
-                          constant answer's loss */
-    bool loss_learned; /* ends below 0.75 of a constant answer's loss, or as low (1.05) as the
-                          successful runs of its group while not flat */
-    bool loss_had_learned;  /* was below 0.8 of it on the way */
+    bool loss_known;       /* at least four finite values, and a constant answer's loss */
+    bool loss_flat;        /* ends at the loss of a constant answer: not below 0.9 of it, or not by
+                              more than twice the noise */
+    bool loss_falling;     /* still fell in the last half: by more than 2 % of the constant answer's
+                              loss and twice the noise, its own or that of the failed runs of its group
+                              taken together, three at least */
+    bool loss_learned;     /* ends below 0.75 of a constant answer's loss, or as low (1.05) as the
+                              successful runs of its group while not flat */
+    bool loss_had_learned; /* was below 0.8 of it on the way */
+    bool like_the_others;  /* ends as the successful runs of its group do, and they and it are
+                              within twice the noise of the baseline, its loss within 5 % of
+                              theirs; its answers are not constant */
     bool score_had_learned; /* an evaluation before the last was above the baseline by more than
                                three times the noise */
 } ek_evidence;

@@ -32,7 +32,8 @@ static bool is_vanishing(const ek_evidence *e)
 
 static bool is_short(const ek_evidence *e)
 {
-    return e->loss_falling && !e->loss_learned && !had_learned(e) && !e->gradients.vanished;
+    return e->loss_falling && !e->loss_learned && !had_learned(e) && !e->gradients.vanished &&
+           e->stopped_step < 0;
 }
 
 /* A flat loss is one series; that the score is no better than the baseline's is the other. */
@@ -57,24 +58,31 @@ static bool always(const ek_evidence *e)
     return true;
 }
 
+static bool is_group(const ek_evidence *e)
+{
+    return e->loss_flat && e->like_the_others;
+}
+
 static const ek_cause causes[] = {
     {"diverged_nonfinite", "numbers that are not finite", "not finite", EK_REMEDY_CLIPPING,
      is_nonfinite},
     {"collapsed_after_learning", "had learned, then collapsed", "collapsed after learning",
      EK_REMEDY_STEPS, is_collapsed},
-    {"never_learned_vanishing", "never learned: the gradients of the lower layers vanished",
+    {"group_at_baseline",
+     "no different from the successful runs: the whole group is at the baseline",
+     "no different from the successful runs", EK_REMEDY_GROUP, is_group},
+    {"never_learned_vanishing", "never learned, the gradients of its lower layers vanished",
      "never learned, gradients vanished", EK_REMEDY_STEPS, is_vanishing},
-    {"too_few_steps", "too few updates: the loss was still falling", "too few updates",
+    {"too_few_steps", "too few updates, the loss was still falling", "too few updates",
      EK_REMEDY_LONGER, is_short},
-    {"never_learned_gradients_not_logged",
-     "never learned: stuck at a constant answer's loss; gradients were not logged",
+    {"never_learned_gradients_not_logged", "never learned, gradients were not logged",
      "never learned, gradients not logged", EK_REMEDY_STEPS, is_stuck_unlogged},
-    {"never_learned_gradients_alive",
-     "never learned: stuck at a constant answer's loss, though gradients reach the lower layers",
+    {"never_learned_gradients_alive", "never learned, though gradients reach its lower layers",
      "never learned, gradients did not vanish", EK_REMEDY_STEPS, is_stuck},
-    {"learned_but_below_baseline", "learned its training examples, and they do not carry over",
+    {"learned_but_below_baseline",
+     "its training loss fell, but what it learned does not carry over",
      "learned, but below the baseline", EK_REMEDY_GENERALISATION, is_generalisation},
-    {"not_clear", "not clear: the evidence does not separate the causes", "not clear",
+    {"not_clear", "not clear, the evidence does not separate the causes", "not clear",
      EK_REMEDY_NONE, always},
 };
 
@@ -124,7 +132,7 @@ void ek_explain_p(ek_buf *out, double p)
     ek_buf_printf(out, p < 0.001 ? "p < 0.001" : p < 0.1 ? "p %.3f" : "p %.2f", p);
 }
 
-/* "runs of devlin" or "runs of other groups", after a count. */
+/* "2 successful runs of devlin" or "... of other groups". */
 static void put_reference(ek_buf *out, const ek_traces *t, size_t group, ek_reference reference,
                           size_t runs)
 {
@@ -136,6 +144,14 @@ static void put_reference(ek_buf *out, const ek_traces *t, size_t group, ek_refe
     }
 }
 
+/* "theirs" where the score was already held against the same runs. */
+static void put_theirs(ek_buf *out, const ek_evidence *e, ek_reference reference)
+{
+    ek_buf_puts(out, reference == e->score.end.reference ? "theirs"
+                     : reference == EK_REFERENCE_GROUP   ? "successful runs of its group"
+                                                         : "successful runs of other groups");
+}
+
 static void say_score(ek_buf *out, const ek_evidence *e, const ek_traces *t)
 {
     const ek_score_evidence *s = &e->score;
@@ -144,10 +160,11 @@ static void say_score(ek_buf *out, const ek_evidence *e, const ek_traces *t)
     ek_buf_puts(out, ", baseline ");
     ek_explain_score(out, t, s->baseline);
     if (s->end.reference != EK_REFERENCE_NONE) {
-        ek_buf_puts(out, "; median of ");
+        ek_buf_puts(out, "; ");
         put_reference(out, t, e->group, s->end.reference, s->end.runs);
-        ek_buf_putc(out, ' ');
+        ek_buf_puts(out, ": ");
         ek_explain_score(out, t, s->end.others);
+        ek_buf_puts(out, s->end.runs > 1 ? " (median)" : "");
     }
     ek_buf_puts(out, ".");
 }
@@ -198,13 +215,21 @@ static void say_score_noise(ek_buf *out, const ek_evidence *e, const ek_traces *
     ek_buf_puts(out, within ? ", so whether it counts as failed is partly luck.\n" : ".\n");
 }
 
-static void put_loss_reference(ek_buf *out, const ek_evidence *e, const ek_traces *t)
+static void say_falling(ek_buf *out, const ek_evidence *e, const ek_traces *t)
 {
-    if (e->loss.end.reference != EK_REFERENCE_NONE) {
-        ek_buf_puts(out, "; ");
-        put_reference(out, t, e->group, e->loss.end.reference, e->loss.end.runs);
-        ek_buf_printf(out, " end at %.3g", e->loss.end.others);
+    const ek_loss_evidence *loss = &e->loss;
+    ek_buf_printf(out, "It still fell by %.2g (standard error %.2g) in the last half",
+                  loss->recent_fall, loss->recent_noise);
+    if (!(loss->recent_fall > 2 * loss->recent_noise)) {
+        ek_buf_printf(out, ", the %zu failed runs of ", loss->failed_known);
+        ek_explain_name(out, t->groups[e->group].name);
+        ek_buf_printf(out, " together by %.2g (%.2g)", loss->failed_fall, loss->failed_noise);
+    } else if (loss->group_falling > 0) {
+        ek_buf_printf(out, ", as did %zu of the %zu other runs of ", loss->group_falling,
+                      loss->group_known);
+        ek_explain_name(out, t->groups[e->group].name);
     }
+    ek_buf_puts(out, ".\n");
 }
 
 static void say_loss(ek_buf *out, const ek_evidence *e, const ek_traces *t)
@@ -218,17 +243,14 @@ static void say_loss(ek_buf *out, const ek_evidence *e, const ek_traces *t)
     if (isfinite(loss->constant)) {
         ek_buf_printf(out, " (the best constant answer has %.3g)", loss->constant);
     }
-    put_loss_reference(out, e, t);
+    if (loss->end.reference != EK_REFERENCE_NONE) {
+        ek_buf_puts(out, "; ");
+        put_theirs(out, e, loss->end.reference);
+        ek_buf_printf(out, " %.3g", loss->end.others);
+    }
     ek_buf_puts(out, ".\n");
     if (e->loss_falling) {
-        ek_buf_printf(out, "It still fell by %.2g (standard error %.2g) in the last half",
-                      loss->recent_fall, loss->recent_noise);
-        if (loss->group_known > 0) {
-            ek_buf_printf(out, ", as did %zu of the %zu other runs of ", loss->group_falling,
-                          loss->group_known);
-            ek_explain_name(out, t->groups[e->group].name);
-        }
-        ek_buf_puts(out, ".\n");
+        say_falling(out, e, t);
     }
     if (!e->loss_known && isfinite(loss->constant)) {
         ek_buf_printf(out,
@@ -260,7 +282,7 @@ static void say_history(ek_buf *out, const ek_evidence *e, const ek_traces *t)
         ek_buf_printf(out, "; from step %lld on it was no better than the baseline.\n",
                       (long long)s->fell_step);
     }
-    if (e->loss_had_learned) {
+    if (e->loss_had_learned && !(e->loss.last < 1.2 * e->loss.lowest)) {
         ek_buf_printf(out, "Its training loss had been down to %.3g (about step %lld).\n",
                       e->loss.lowest, (long long)e->loss.lowest_step);
     }
@@ -296,15 +318,14 @@ static void put_vanished_layers(ek_buf *out, const ek_gradient_evidence *g)
     }
 }
 
-static void put_place(ek_buf *out, const ek_gradient_evidence *g, size_t place)
+/* "layer 1", "the embeddings". */
+static void put_bottom(ek_buf *out, const ek_gradient_evidence *g)
 {
-    char name[32];
-    ek_place_name(place, g->encoder_layers, name);
-    char *of = strstr(name, " of ");
-    if (of) {
-        *of = '\0';
+    if (g->bottom == 0) {
+        ek_buf_puts(out, "the embeddings");
+    } else {
+        ek_buf_printf(out, "layer %zu", g->bottom);
     }
-    ek_buf_puts(out, name);
 }
 
 static void say_vanished(ek_buf *out, const ek_evidence *e, const ek_traces *t)
@@ -314,35 +335,41 @@ static void say_vanished(ek_buf *out, const ek_evidence *e, const ek_traces *t)
     bool own = g->reference == EK_REFERENCE_START;
     ek_buf_puts(out, "Gradients of ");
     put_vanished_layers(out, g);
-    ek_buf_printf(out, " fell for good below a tenth of ");
+    ek_buf_puts(out, " fell for good below a tenth of ");
     if (own) {
-        ek_buf_puts(out, "their first values (no successful run to hold them against)");
+        ek_buf_puts(out, "their first values (there is no successful run to hold them against)");
     } else {
         ek_buf_puts(out, "those of ");
         put_reference(out, t, e->group, g->reference, g->reference_runs);
     }
-    ek_buf_puts(out, "; ");
-    put_place(out, g, g->bottom);
-    ek_buf_printf(out, " did from step %lld on and ends at %.1e against %.1e.\n",
-                  (long long)g->vanished_step, bottom->last, bottom->others_last);
-    put_place(out, g, g->bottom);
-    ek_buf_printf(out, " has %.1e of the classifier's gradient at the end, %.2g %s.\n",
-                  g->to_head_last, g->to_head_others,
-                  own ? "at the start" : "in the successful runs");
+    ek_buf_puts(out, "; that of ");
+    put_bottom(out, g);
+    ek_buf_printf(out, " did from step %lld on and went from %.1e to %.1e",
+                  (long long)g->vanished_step, bottom->first, bottom->last);
+    if (!own) {
+        ek_buf_printf(out, " (theirs to %.1e)", bottom->others_last);
+    }
+    ek_buf_printf(out, ", %.2g of the classifier's (%s %.2g).\n", g->to_head_last,
+                  own ? "at first" : "theirs", g->to_head_others);
 }
 
 static void say_alive(ek_buf *out, const ek_evidence *e)
 {
     const ek_gradient_evidence *g = &e->gradients;
     const ek_layer_evidence *bottom = &g->layers[g->bottom];
+    bool own = g->reference == EK_REFERENCE_START;
+    bool small = bottom->vanished_step >= 0 || g->to_head_last < 0.1 * g->to_head_others;
     ek_buf_puts(out, "The gradient of ");
-    put_place(out, g, g->bottom);
-    ek_buf_printf(out, " ends at %.1e (%s %.1e), %.2g of the classifier's (%.2g): ", bottom->last,
-                  g->reference == EK_REFERENCE_START ? "at the start" : "successful runs",
-                  bottom->others_last, g->to_head_last, g->to_head_others);
-    ek_buf_puts(out, bottom->vanished_step >= 0 || g->to_head_last < 0.1 * g->to_head_others
-                         ? "one of the two fell to less than a tenth, not both.\n"
-                         : "it has not vanished.\n");
+    put_bottom(out, g);
+    ek_buf_printf(out, " went from %.1e to %.1e", bottom->first, bottom->last);
+    if (!own) {
+        ek_buf_puts(out, " (");
+        put_theirs(out, e, g->reference);
+        ek_buf_printf(out, " to %.1e)", bottom->others_last);
+    }
+    ek_buf_printf(out, ", %.2g of the classifier's (%s %.2g): ", g->to_head_last,
+                  own ? "at first" : "theirs", g->to_head_others);
+    ek_buf_puts(out, small ? "smaller, but not vanished by the rule.\n" : "it did not vanish.\n");
 }
 
 static void say_gradients(ek_buf *out, const ek_evidence *e, const ek_traces *t)
@@ -368,17 +395,17 @@ static void say_rate(ek_buf *out, const ek_evidence *e)
     bool peak = rate->moment == EK_MOMENT_PEAK;
     ek_buf_printf(out, "Learning rate at step %lld: %.2g", (long long)rate->step, rate->at_step);
     if (peak) {
-        ek_buf_puts(out, ", its peak");
+        ek_buf_puts(out, ", the largest logged");
     } else {
-        ek_buf_printf(out, " (peak %.2g at step %lld)", rate->peak, (long long)rate->peak_step);
+        ek_buf_printf(out, " (at most %.2g, step %lld)", rate->peak, (long long)rate->peak_step);
     }
     if (rate->warmup_steps == 0) {
         ek_buf_puts(out, ", no warm-up");
     }
     if (rate->bias_correction == 0 && isfinite(rate->excess_at_step)) {
-        ek_buf_printf(out,
-                      "; bias correction is off, which makes an update there %.1f times as large",
-                      rate->excess_at_step);
+        ek_buf_printf(
+            out, "; bias correction is off, so an update there is %.1f times as large as with it",
+            rate->excess_at_step);
     }
     ek_buf_puts(out, ".\n");
 }
@@ -393,7 +420,9 @@ static void say_clipping(ek_buf *out, const ek_evidence *e)
         ek_buf_printf(out, "Clipped at %.3g in %.0f %% of %zu logged steps", c->limit,
                       100 * c->clipped_share, c->steps);
         if (c->share.reference != EK_REFERENCE_NONE) {
-            ek_buf_printf(out, " (successful runs %.0f %%)", 100 * c->share.others);
+            ek_buf_puts(out, " (");
+            put_theirs(out, e, c->share.reference);
+            ek_buf_printf(out, " %.0f %%)", 100 * c->share.others);
         }
         ek_buf_puts(out, "; ");
     } else {
@@ -409,7 +438,9 @@ static void say_head(ek_buf *out, const ek_evidence *e, const ek_traces *t)
         ek_buf_printf(out, "%.0f %% of the pooler's outputs are saturated at the end",
                       100 * s->own);
         if (s->reference != EK_REFERENCE_NONE) {
-            ek_buf_printf(out, " (successful runs %.0f %%)", 100 * s->others);
+            ek_buf_puts(out, " (");
+            put_theirs(out, e, s->reference);
+            ek_buf_printf(out, " %.0f %%)", 100 * s->others);
         }
         ek_buf_puts(out, isfinite(h->own) && t->facts.label_count > 1 ? "; " : ".\n");
     }
@@ -417,7 +448,9 @@ static void say_head(ek_buf *out, const ek_evidence *e, const ek_traces *t)
         ek_buf_printf(out, "entropy of its answers %.2g nats (a coin of %d classes has %.2g",
                       h->own, (int)t->facts.label_count, ek_log((double)t->facts.label_count));
         if (h->reference != EK_REFERENCE_NONE) {
-            ek_buf_printf(out, ", successful runs %.2g", h->others);
+            ek_buf_puts(out, ", ");
+            put_theirs(out, e, h->reference);
+            ek_buf_printf(out, " %.2g", h->others);
         }
         ek_buf_puts(out, ").\n");
     }
@@ -467,10 +500,8 @@ static void say_nonfinite(ek_buf *out, const ek_evidence *e)
 
 void ek_explain_run(const ek_evidence *e, const ek_traces *t, ek_buf *out)
 {
-    const char *id = ek_cause_of(e)->id;
-    bool generalisation = strcmp(id, "learned_but_below_baseline") == 0;
-    bool nonfinite = strcmp(id, "diverged_nonfinite") == 0;
-    if (nonfinite) {
+    const ek_cause *cause = ek_cause_of(e);
+    if (cause->holds == is_nonfinite) {
         say_nonfinite(out, e);
         say_rate(out, e);
         say_clipping(out, e);
@@ -480,14 +511,17 @@ void ek_explain_run(const ek_evidence *e, const ek_traces *t, ek_buf *out)
     say_answers(out, e, t);
     say_score_noise(out, e, t);
     say_loss(out, e, t);
-    if (generalisation) {
+    if (e->stopped_step >= 0) {
+        ek_buf_printf(out, "It was stopped at step %lld.\n", (long long)e->stopped_step);
+    }
+    if (cause->holds == is_generalisation) {
         say_eval_loss(out, e);
-        say_history(out, e, t);
-        return;
     }
     say_history(out, e, t);
-    if (strcmp(id, "too_few_steps") == 0) {
+    if (cause->holds == is_short) {
         ek_buf_printf(out, "It made %lld updates.\n", (long long)e->steps);
+    }
+    if (cause->holds == is_short || cause->holds == is_generalisation || cause->holds == is_group) {
         return;
     }
     say_gradients(out, e, t);

@@ -82,7 +82,7 @@ static void held_against(ek_buf *out, const char *name, const ek_held_against *h
 
 /* ---- evidence -------------------------------------------------------------------------------- */
 
-static void score_json(ek_buf *out, const ek_score_evidence *s)
+static void score_json(ek_buf *out, const ek_score_evidence *s, bool learned)
 {
     open(out, "score");
     number(out, "value", s->value);
@@ -92,6 +92,7 @@ static void score_json(ek_buf *out, const ek_score_evidence *s)
     number(out, "best", s->best);
     step(out, "best_step", s->best_step);
     step(out, "fell_step", s->fell_step);
+    boolean(out, "had_learned", learned);
     held_against(out, "end", &s->end);
     ek_buf_putc(out, '}');
 }
@@ -127,6 +128,9 @@ static void loss_json(ek_buf *out, const ek_evidence *e)
     held_against(out, "end", &l->end);
     count(out, "group_falling", l->group_falling);
     count(out, "group_known", l->group_known);
+    number(out, "failed_fall", l->failed_fall);
+    number(out, "failed_noise", l->failed_noise);
+    count(out, "failed_known", l->failed_known);
     number(out, "eval_last", l->eval_last);
     number(out, "eval_lowest", l->eval_lowest);
     boolean(out, "known", e->loss_known);
@@ -134,6 +138,7 @@ static void loss_json(ek_buf *out, const ek_evidence *e)
     boolean(out, "falling", e->loss_falling);
     boolean(out, "learned", e->loss_learned);
     boolean(out, "had_learned", e->loss_had_learned);
+    boolean(out, "like_the_others", e->like_the_others);
     ek_buf_putc(out, '}');
 }
 
@@ -231,7 +236,8 @@ static void evidence_json(ek_buf *out, const ek_evidence *e)
 {
     open(out, "evidence");
     step(out, "steps", e->steps);
-    score_json(out, &e->score);
+    step(out, "stopped_step", e->stopped_step);
+    score_json(out, &e->score, e->score_had_learned);
     answers_json(out, &e->answers);
     loss_json(out, e);
     gradients_json(out, &e->gradients);
@@ -311,6 +317,7 @@ static void group_json(ek_buf *out, const ek_study_explanation *x, size_t g)
 
 static void contrasts_json(ek_buf *out, const ek_study_explanation *x)
 {
+    text(out, "contrast_of", x->mixed ? "groups with failed and successful runs" : "all groups");
     open(out, "findings");
     for (size_t i = 0; i < x->contrast_count; i++) {
         const ek_contrast *c = &x->contrasts[i];

@@ -37,10 +37,11 @@ static int vanished_gradients(const ek_evidence *e)
     return e->gradients.logged ? e->gradients.vanished : -1;
 }
 
-static int learned_before(const ek_evidence *e)
+static int lost_it(const ek_evidence *e)
 {
-    return e->loss_known || e->score.evaluations > 1 ? e->loss_had_learned || e->score_had_learned
-                                                     : -1;
+    bool had_learned = e->loss_had_learned || e->score_had_learned;
+    bool known = e->loss_known || e->score.evaluations > 1;
+    return known ? had_learned && (e->loss_flat || e->answers.constant) : -1;
 }
 
 static const struct {
@@ -50,9 +51,21 @@ static const struct {
     {"answers (almost) one class only", "constant_answers", constant_answers},
     {"final loss is a constant answer's", "loss_flat", flat_loss},
     {"loss still fell at the end", "loss_falling", falling_loss},
-    {"loss or score was better on the way", "had_learned", learned_before},
+    {"had learned, and lost it", "collapsed", lost_it},
     {"lower layers' gradients vanished", "gradients_vanished", vanished_gradients},
 };
+
+static bool is_mixed(const ek_trace_group *group)
+{
+    return group->failed > 0 && group->failed < group->runs;
+}
+
+/* Whether a run is in the contrasts. Runs of one group differ by their seeds alone, so groups with
+ * both outcomes say more than groups against each other. */
+static bool in_contrast(const ek_study_explanation *x, const ek_trace *run)
+{
+    return run->status == EK_RUN_DONE && (!x->mixed || is_mixed(&x->traces.groups[run->group]));
+}
 
 static void contrast(ek_study_explanation *x)
 {
@@ -60,7 +73,7 @@ static void contrast(ek_study_explanation *x)
         ek_contrast c = {.name = findings[k].name, .key = findings[k].key, .p = (double)NAN};
         for (size_t i = 0; i < x->traces.run_count; i++) {
             const ek_trace *run = &x->traces.runs[i];
-            int answer = run->status == EK_RUN_DONE ? findings[k].of(&x->runs[i].evidence) : -1;
+            int answer = in_contrast(x, run) ? findings[k].of(&x->runs[i].evidence) : -1;
             bool ok = run->outcome == EK_OUTCOME_OK;
             c.ok_known += answer >= 0 && ok;
             c.ok_yes += answer == 1 && ok;
@@ -193,7 +206,7 @@ static ek_status contrast_numbers(ek_study_explanation *x, ek_error *err)
         ek_contrast_number c = {.name = measures[k].name, .key = measures[k].key};
         for (size_t i = 0; i < x->traces.run_count; i++) {
             const ek_trace *run = &x->traces.runs[i];
-            if (run->status != EK_RUN_DONE) {
+            if (!in_contrast(x, run)) {
                 continue;
             }
             double value = measures[k].of(run, &x->runs[i].evidence);
@@ -293,6 +306,9 @@ static ek_status load(ek_study_explanation *x, ek_store *store, ek_error *err)
         EK_TRY(explain_group(x, g, err));
     }
     choose_group(x);
+    for (size_t g = 0; g < x->traces.group_count; g++) {
+        x->mixed = x->mixed || is_mixed(&x->traces.groups[g]);
+    }
     contrast(x);
     return contrast_numbers(x, err);
 }

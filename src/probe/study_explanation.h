@@ -11,6 +11,7 @@
 #ifndef EK_PROBE_STUDY_EXPLANATION_H
 #define EK_PROBE_STUDY_EXPLANATION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,6 +57,8 @@ typedef struct {
     ek_explained_run *runs;     /* [traces.run_count] */
     ek_explained_group *groups; /* [traces.group_count] */
     size_t done, failed;        /* runs of the study; failed: diverged ones too */
+    bool mixed; /* contrasts are of the groups in which some runs failed and some did not, because
+                   there are such groups: else of all groups */
     ek_contrast contrasts[EK_MOST_CONTRASTS];
     size_t contrast_count;
     ek_contrast_number numbers[EK_MOST_CONTRAST_NUMBERS];

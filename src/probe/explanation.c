@@ -174,7 +174,7 @@ static void say_answers(ek_buf *out, const ek_evidence *e, const ek_traces *t)
     const ek_answer_evidence *a = &e->answers;
     if (a->examples == 0) {
         ek_buf_puts(out, "Its answers are not stored; ");
-    } else if (isfinite(a->spread)) {
+    } else if (t->facts.label_count == 0) {
         ek_buf_printf(out, "The spread of its answers is %.3g of that of the truth%s: ", a->spread,
                       a->constant ? ", a constant answer" : "");
     } else {
@@ -207,9 +207,14 @@ static void say_score_noise(ek_buf *out, const ek_evidence *e, const ek_traces *
         return;
     }
     bool within = below < 2 * s->noise;
-    ek_buf_puts(out, "It is ");
-    ek_explain_score(out, t, below);
-    ek_buf_puts(out, " below the baseline; the standard error of a score on ");
+    if (below < 1e-9) {
+        ek_buf_puts(out, "It equals the baseline; the standard");
+    } else {
+        ek_buf_puts(out, "It is ");
+        ek_explain_score(out, t, below);
+        ek_buf_puts(out, " below the baseline; the standard");
+    }
+    ek_buf_puts(out, " error of a score on ");
     ek_buf_printf(out, "%zu examples is about ", t->facts.validation_count);
     ek_explain_score(out, t, s->noise);
     ek_buf_puts(out, within ? ", so whether it counts as failed is partly luck.\n" : ".\n");

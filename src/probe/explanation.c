@@ -241,7 +241,8 @@ static void say_loss(ek_buf *out, const ek_evidence *e, const ek_traces *t)
 {
     const ek_loss_evidence *loss = &e->loss;
     if (loss->count == 0) {
-        ek_buf_puts(out, "The training loss was not logged.\n");
+        ek_buf_puts(out, loss->nonfinite > 0 ? "None of the logged training losses is finite.\n"
+                                             : "The training loss was not logged.\n");
         return;
     }
     ek_buf_printf(out, "Training loss %.3g at the start, %.3g at the end", loss->first, loss->last);

@@ -293,9 +293,8 @@ static void choose_group(ek_study_explanation *x)
     }
 }
 
-static ek_status load(ek_study_explanation *x, ek_store *store, ek_error *err)
+static ek_status explain(ek_study_explanation *x, ek_error *err)
 {
-    EK_TRY(ek_traces_load(&x->traces, store, err));
     x->runs = ek_calloc(x->traces.run_count, sizeof *x->runs);
     x->groups = ek_calloc(x->traces.group_count, sizeof *x->groups);
     if (!x->runs || !x->groups) {
@@ -304,23 +303,30 @@ static ek_status load(ek_study_explanation *x, ek_store *store, ek_error *err)
     EK_TRY(explain_runs(x, err));
     for (size_t g = 0; g < x->traces.group_count; g++) {
         EK_TRY(explain_group(x, g, err));
-    }
-    choose_group(x);
-    for (size_t g = 0; g < x->traces.group_count; g++) {
         x->mixed = x->mixed || is_mixed(&x->traces.groups[g]);
     }
+    choose_group(x);
     contrast(x);
     return contrast_numbers(x, err);
 }
 
-ek_status ek_study_explanation_load(ek_study_explanation *x, ek_store *store, ek_error *err)
+ek_status ek_study_explanation_of(ek_study_explanation *x, ek_traces *traces, ek_error *err)
 {
-    *x = (ek_study_explanation){0};
-    ek_status status = load(x, store, err);
+    *x = (ek_study_explanation){.traces = *traces};
+    *traces = (ek_traces){0};
+    ek_status status = explain(x, err);
     if (status != EK_OK) {
         ek_study_explanation_free(x);
     }
     return status;
+}
+
+ek_status ek_study_explanation_load(ek_study_explanation *x, ek_store *store, ek_error *err)
+{
+    ek_traces traces;
+    *x = (ek_study_explanation){0};
+    EK_TRY(ek_traces_load(&traces, store, err));
+    return ek_study_explanation_of(x, &traces, err);
 }
 
 void ek_study_explanation_free(ek_study_explanation *x)

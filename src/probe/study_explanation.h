@@ -66,6 +66,8 @@ typedef struct {
     size_t advised; /* the group whose advice is the study's: most failures; group_count: none */
 } ek_study_explanation;
 
+/* From traces that are read already; they are the explanation's from then on, also on errors. */
+ek_status ek_study_explanation_of(ek_study_explanation *x, ek_traces *traces, ek_error *err);
 ek_status ek_study_explanation_load(ek_study_explanation *x, ek_store *store, ek_error *err);
 void ek_study_explanation_free(ek_study_explanation *x); /* an all-zero one is fine */
 

@@ -198,7 +198,10 @@ static void halve_rate(ek_advice *advice, const ek_trace_group *here)
     if (!(rate > 0)) {
         return;
     }
-    ek_buf_printf(&advice->text, "Half the learning rate: %.3g instead of %.3g.\n", rate / 2, rate);
+    ek_buf_printf(
+        &advice->text,
+        "Halve the learning rate: %.3g instead of %.3g, and again should runs still fail.\n",
+        rate / 2, rate);
     use(advice, "learning_rate", ek_format_double(number, rate / 2));
 }
 
@@ -303,6 +306,8 @@ static void say_settings(ek_advice *advice, const ek_traces *t, ek_remedy remedy
     const ek_trace_group *here = &t->groups[advice->group];
     if (remedy == EK_REMEDY_STEPS) {
         say_steps(advice, here, cited);
+    } else if (remedy == EK_REMEDY_RATE) {
+        halve_rate(advice, here);
     } else if (remedy == EK_REMEDY_CLIPPING) {
         say_clipping(advice, here, cited);
     } else if (remedy == EK_REMEDY_LONGER) {

@@ -11,9 +11,10 @@
 
 /* The thresholds, with their reasons, are in docs/explain.md. */
 static const double constant_share = 0.99, constant_spread = 0.05, vanished_factor = 0.1,
-                    fallen_factor = 1.0 / 3, went_to_end = 0.9, flat_share = 0.9,
-                    learned_share = 0.75, had_learned_share = 0.8, as_low_as_others = 1.05,
-                    falling_share = 0.02, noises = 2, noises_best = 3;
+                    fallen_factor = 1.0 / 3, went_to_end = 0.9, guess_share = 1.05,
+                    blew_up_share = 1.5, flat_share = 0.9, learned_share = 0.75,
+                    had_learned_share = 0.8, as_low_as_others = 1.05, falling_share = 0.02,
+                    noises = 2, noises_best = 3;
 enum { LEAST_LOSSES = 4, FEW = 3 };
 
 const char *ek_reference_name(ek_reference reference)
@@ -229,14 +230,18 @@ static void fit_recent(ek_loss_evidence *loss, const double *values, size_t coun
     loss->recent_noise = sqrt(rest / (double)(n - 2) / xx) * (double)(n - 1);
 }
 
-static void find_lowest(ek_loss_evidence *loss, const double *values, const int64_t *steps,
-                        size_t count, size_t window)
+static void find_extremes(ek_loss_evidence *loss, const double *values, const int64_t *steps,
+                          size_t count, size_t window)
 {
     for (size_t i = 0; window > 0 && i + window <= count; i++) {
         double mean = mean_of(values + i, window);
         if (!(loss->lowest <= mean)) {
             loss->lowest = mean;
             loss->lowest_step = steps[i + window - 1];
+        }
+        if (!(loss->highest >= mean)) {
+            loss->highest = mean;
+            loss->highest_step = steps[i + window - 1];
         }
     }
 }
@@ -281,7 +286,7 @@ static ek_status course_of(ek_loss_evidence *loss, const ek_trace_series *series
     size_t tenth = tenth_of(loss->count);
     loss->first = mean_of(values, tenth);
     loss->noise = scatter_of(values, loss->count / 2, loss->count) / sqrt((double)tenth);
-    find_lowest(loss, values, steps, loss->count, tenth);
+    find_extremes(loss, values, steps, loss->count, tenth);
     fit_recent(loss, values, loss->count);
     ek_free(values);
     ek_free(steps);
@@ -327,10 +332,15 @@ static ek_status loss_evidence(ek_loss_evidence *loss, const ek_traces *t, size_
                                .noise = nan,
                                .lowest = nan,
                                .lowest_step = -1,
+                               .highest = nan,
+                               .highest_step = -1,
                                .recent_fall = nan,
                                .recent_noise = nan,
                                .eval_last = nan,
                                .eval_lowest = nan};
+    loss->guess = t->facts.label_count > 0
+                      ? fmax(ek_log((double)t->facts.label_count), loss->constant)
+                      : loss->constant;
     eval_losses(loss, &t->runs[index].eval_loss);
     EK_TRY(hold_against(&loss->end, t, index, last_tenth, err));
     EK_TRY(course_of(loss, series, err));
@@ -408,14 +418,14 @@ static void answer_evidence(ek_answer_evidence *out, const ek_traces *t, const e
         out->constant = out->spread < constant_spread;
         return;
     }
-    int32_t majority = 0;
-    for (int32_t c = 1; t->label_counts && c < t->facts.label_count; c++) {
-        majority = t->label_counts[c] > t->label_counts[majority] ? c : majority;
+    size_t most = 0;
+    for (int32_t c = 0; t->label_counts && c < t->facts.label_count; c++) {
+        most = t->label_counts[c] > most ? t->label_counts[c] : most;
     }
     out->top_share = (double)a->top_count / (double)a->examples;
     if (t->label_counts && t->truth_count > 0) {
-        out->majority_share = (double)t->label_counts[majority] / (double)t->truth_count;
-        out->top_is_majority = majority == a->top_class;
+        out->majority_share = (double)most / (double)t->truth_count;
+        out->top_is_majority = t->label_counts[a->top_class] == most;
     }
     out->constant = out->top_share >= constant_share;
 }
@@ -779,6 +789,8 @@ static void conclude(ek_evidence *e)
                           (e->outcome != EK_OUTCOME_OK && loss->failed_known >= FEW &&
                            loss->recent_fall > falling_share * constant &&
                            falls(loss->failed_fall, loss->failed_noise, constant));
+        e->loss_falling = e->loss_falling && loss->last < guess_share * loss->guess;
+        e->loss_blew_up = e->loss_flat && loss->highest > blew_up_share * loss->guess;
         bool as_low = loss->end.reference == EK_REFERENCE_GROUP &&
                       loss->last <= as_low_as_others * loss->end.others;
         e->loss_learned = loss->last < learned_share * constant || (as_low && !e->loss_flat);

@@ -38,6 +38,8 @@ typedef struct {
 typedef struct {
     double constant; /* loss of the best constant answer: the entropy of the validation labels, of
                         a regression the variance of its scores */
+    double guess;    /* the loss of not knowing: ln of the number of classes, or `constant` if that
+                        is larger; of a regression `constant` */
     size_t count;    /* finite values that were logged */
     size_t nonfinite;
     double first, last;  /* mean over the first and last tenth of them, three values at least, half
@@ -45,6 +47,8 @@ typedef struct {
     double noise;        /* standard error of `last`, from the differences between neighbours */
     double lowest;       /* the lowest mean over as many neighbours */
     int64_t lowest_step; /* the last step of these */
+    double highest;      /* the highest mean over as many */
+    int64_t highest_step;
     double recent_fall;  /* how much the straight line through the last half falls over it */
     double recent_noise; /* standard error of that */
     ek_held_against end; /* `last` against that of successful runs */
@@ -169,7 +173,9 @@ typedef struct {
                               more than twice the noise */
     bool loss_falling;     /* still fell in the last half: by more than 2 % of the constant answer's
                               loss and twice the noise, its own or that of the failed runs of its group
-                              taken together, three at least */
+                              taken together, three at least; and ends no higher than 1.05 of a
+                          guess: coming back from above is not learning */
+    bool loss_blew_up;     /* was above 1.5 of a guess on the way, and ends flat */
     bool loss_learned;     /* ends below 0.75 of a constant answer's loss, or as low (1.05) as the
                               successful runs of its group while not flat */
     bool loss_had_learned; /* was below 0.8 of it on the way */

@@ -25,6 +25,12 @@ static bool is_collapsed(const ek_evidence *e)
     return (had_learned(e) && e->loss_flat) || (e->score_had_learned && e->answers.constant);
 }
 
+/* Far worse than a guess on the way, and no better than a constant answer in the end. */
+static bool is_blown_up(const ek_evidence *e)
+{
+    return e->loss_blew_up && (e->answers.examples == 0 || e->answers.constant);
+}
+
 static bool is_vanishing(const ek_evidence *e)
 {
     return e->loss_flat && !e->loss_falling && e->gradients.vanished;
@@ -68,6 +74,8 @@ static const ek_cause causes[] = {
      is_nonfinite},
     {"collapsed_after_learning", "had learned, then collapsed", "collapsed after learning",
      EK_REMEDY_STEPS, is_collapsed},
+    {"loss_blew_up", "its loss blew up, and it answers the same ever since", "loss blew up",
+     EK_REMEDY_RATE, is_blown_up},
     {"group_at_baseline",
      "no different from the successful runs: the whole group is at the baseline",
      "no different from the successful runs", EK_REMEDY_GROUP, is_group},
@@ -255,6 +263,10 @@ static void say_loss(ek_buf *out, const ek_evidence *e, const ek_traces *t)
         ek_buf_printf(out, " %.3g", loss->end.others);
     }
     ek_buf_puts(out, ".\n");
+    if (e->loss_blew_up) {
+        ek_buf_printf(out, "It went up to %.3g (about step %lld), a guess has %.3g.\n",
+                      loss->highest, (long long)loss->highest_step, loss->guess);
+    }
     if (e->loss_falling) {
         say_falling(out, e, t);
     }

@@ -20,7 +20,8 @@
 typedef enum {
     EK_REMEDY_NONE,           /* nothing is supported */
     EK_REMEDY_STEPS,          /* smaller steps: bias correction, warm-up, rate */
-    EK_REMEDY_CLIPPING,       /* the same, clipping first */
+    EK_REMEDY_RATE,           /* a smaller learning rate */
+    EK_REMEDY_CLIPPING,       /* smaller steps, clipping first */
     EK_REMEDY_LONGER,         /* more updates */
     EK_REMEDY_GROUP,          /* the whole group: more updates, or another checkpoint */
     EK_REMEDY_GENERALISATION, /* more examples; not the optimiser */

@@ -116,6 +116,7 @@ static void loss_json(ek_buf *out, const ek_evidence *e)
     const ek_loss_evidence *l = &e->loss;
     open(out, "loss");
     number(out, "constant", l->constant);
+    number(out, "guess", l->guess);
     count(out, "count", l->count);
     count(out, "nonfinite", l->nonfinite);
     number(out, "first", l->first);
@@ -123,6 +124,8 @@ static void loss_json(ek_buf *out, const ek_evidence *e)
     number(out, "noise", l->noise);
     number(out, "lowest", l->lowest);
     step(out, "lowest_step", l->lowest_step);
+    number(out, "highest", l->highest);
+    step(out, "highest_step", l->highest_step);
     number(out, "recent_fall", l->recent_fall);
     number(out, "recent_noise", l->recent_noise);
     held_against(out, "end", &l->end);
@@ -136,6 +139,7 @@ static void loss_json(ek_buf *out, const ek_evidence *e)
     boolean(out, "known", e->loss_known);
     boolean(out, "flat", e->loss_flat);
     boolean(out, "falling", e->loss_falling);
+    boolean(out, "blew_up", e->loss_blew_up);
     boolean(out, "learned", e->loss_learned);
     boolean(out, "had_learned", e->loss_had_learned);
     boolean(out, "like_the_others", e->like_the_others);

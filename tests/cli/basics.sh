@@ -4,7 +4,7 @@
 
 expect 0 "Verbs:" "$EVENKEEL" --help
 expect 0 "evenkeel " "$EVENKEEL" --version
-for verb in check train study status metrics eval predict verify bench tokenize info help man completions; do
+for verb in check train study status metrics explain eval predict verify bench tokenize info help man completions; do
   expect 0 "Examples:" "$EVENKEEL" $verb --help
 done
 expect 2 "Verbs:" "$EVENKEEL"

@@ -193,6 +193,40 @@ static void test_group_at_baseline(void **state)
     ek_study_explanation_free(&x);
 }
 
+/* A guess of two classes has 0.693: up to 2.1 at step 12, level with a constant answer at the end.
+ */
+static double blown_up_loss(int64_t step)
+{
+    double far = fabs((double)step - 12);
+    return constant_answer + 0.01 * wobble(step) + 1.4 * (far < 10 ? 1 - far / 10 : 0);
+}
+
+/* As high, and on its way back at the end: coming back is not learning. */
+static double coming_back(int64_t step)
+{
+    return 2.1 - 1.2 * (double)step / STEPS + 0.01 * wobble(step);
+}
+
+static void test_blown_up(void **state)
+{
+    (void)state;
+    ek_traces t = study_of(1, 3);
+    for (size_t i = 0; i < 3; i++) {
+        stuck_run(&t.runs[i]);
+        set_series(&t.runs[i].loss, i == 1 ? coming_back : blown_up_loss);
+    }
+    set_answers(&t.runs[2], 70, 1); /* its answers are not constant: one number is no cause */
+    ek_study_explanation x = explain(t);
+    check_cause(&x, 0, "loss_blew_up");
+    check_cause(&x, 1, "loss_blew_up");
+    check_cause(&x, 2, "never_learned_gradients_not_logged");
+    assert_false(x.runs[1].evidence.loss_falling);
+    check_says(sentences(&x, 0), "a guess has 0.693.");
+    assert_in_range(x.runs[0].evidence.loss.highest_step, 12, 16);
+    assert_string_equal(flags(&x, 0), "--learning-rate 1e-05");
+    ek_study_explanation_free(&x);
+}
+
 static double overflows(size_t place, int64_t step)
 {
     return step >= 30 && place >= 2 && place <= 4 ? (double)INFINITY : alive(place, step);
@@ -498,6 +532,7 @@ int main(void)
         cmocka_unit_test(test_too_few_steps),
         cmocka_unit_test(test_generalisation),
         cmocka_unit_test(test_group_at_baseline),
+        cmocka_unit_test(test_blown_up),
         cmocka_unit_test(test_diverged),
         cmocka_unit_test(test_not_clear),
         cmocka_unit_test(test_missing_numbers),

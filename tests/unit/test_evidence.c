@@ -329,6 +329,11 @@ static double came_back(size_t place, int64_t step)
     return vanishing(place, step) * (place <= 2 && step >= STEPS - 1 ? 100 : 1);
 }
 
+static double at_the_very_end(size_t place, int64_t step)
+{
+    return alive(place, step) * (place <= 2 && step >= STEPS - 1 ? 0.01 : 1);
+}
+
 /* Each of the three conditions is needed. */
 static void test_not_vanished(void **state)
 {
@@ -347,6 +352,10 @@ static void test_not_vanished(void **state)
     e = evidence_of(&t, 0);
     assert_int_equal(e.gradients.vanished_step, 20);
     assert_false(e.gradients.vanished);
+    ek_evidence_free(&e);
+    set_gradients(&t.runs[0], at_the_very_end); /* two steps are too few to call it for good */
+    e = evidence_of(&t, 0);
+    assert_int_equal(e.gradients.vanished_step, -1);
     ek_evidence_free(&e);
     set_gradients(&t.runs[0], came_back); /* not until the end */
     e = evidence_of(&t, 0);

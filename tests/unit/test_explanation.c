@@ -140,6 +140,21 @@ static void test_too_few_steps(void **state)
     ek_study_explanation_free(&x);
 }
 
+/* A run that was stopped while its loss fell has not shown that it needs more updates. */
+static void test_stopped(void **state)
+{
+    (void)state;
+    ek_traces t = study_of(1, 3);
+    stuck_run(&t.runs[0]);
+    set_series(&t.runs[0].loss, falling_loss);
+    t.runs[0].loss.count = 30;
+    ek_study_explanation x = explain(t);
+    assert_true(x.runs[0].evidence.loss_falling);
+    check_cause(&x, 0, "never_learned_gradients_not_logged");
+    check_says(sentences(&x, 0), "It was stopped at step 30.");
+    ek_study_explanation_free(&x);
+}
+
 static void test_generalisation(void **state)
 {
     (void)state;
@@ -353,9 +368,9 @@ static void test_better_group(void **state)
     fail_runs(&t, 2, 1);
     study_setting(&t.groups[1], "bias_correction", "true");
     study_setting(&t.groups[1], "num_train_epochs", "20");
-    study_setting(&t.groups[1], "logging_steps", "5"); /* changes no result */
     study_setting(&t.groups[2], "bias_correction", "true");
     study_setting(&t.groups[2], "learning_rate", "2e-05"); /* the same number */
+    study_setting(&t.groups[2], "logging_steps", "5");     /* changes no result */
     ek_study_explanation x = explain(t);
     const ek_advice *a = &x.groups[0].advice;
     /* both are significantly better; c differs in one setting, b in two */
@@ -373,6 +388,26 @@ static void test_better_group(void **state)
     assert_int_equal(x.advised, 0);
     assert_int_equal(x.failed, 9);
     assert_true(x.mixed);
+    ek_study_explanation_free(&x);
+}
+
+static void test_better_group_in_two_settings(void **state)
+{
+    (void)state;
+    ek_traces t = study_of(3, 10);
+    fail_runs(&t, 0, 8);
+    fail_runs(&t, 2, 8);
+    study_setting(&t.groups[1], "bias_correction", "true");
+    study_setting(&t.groups[1], "num_train_epochs", "20");
+    study_setting(&t.groups[2], "warmup_ratio", "0.2");
+    ek_study_explanation x = explain(t);
+    const ek_advice *a = &x.groups[0].advice;
+    assert_true(a->compared);
+    assert_int_equal(a->other, 1);
+    /* 8/10 against 0/10: 2 * 45 / C(20, 8) = 0.00071445, twice that by Holm */
+    assert_true(fabs(a->p - 2 * 90.0 / 125970) < 1e-9);
+    assert_string_equal(flags(&x, 0), "--num-train-epochs 20 --bias-correction");
+    check_says(advice(&x, 0), "Which of these 2 it takes, this study cannot tell.");
     ek_study_explanation_free(&x);
 }
 
@@ -530,6 +565,7 @@ int main(void)
         cmocka_unit_test(test_never_learned),
         cmocka_unit_test(test_collapsed),
         cmocka_unit_test(test_too_few_steps),
+        cmocka_unit_test(test_stopped),
         cmocka_unit_test(test_generalisation),
         cmocka_unit_test(test_group_at_baseline),
         cmocka_unit_test(test_blown_up),
@@ -538,6 +574,7 @@ int main(void)
         cmocka_unit_test(test_missing_numbers),
         cmocka_unit_test(test_hostile_names),
         cmocka_unit_test(test_better_group),
+        cmocka_unit_test(test_better_group_in_two_settings),
         cmocka_unit_test(test_group_that_is_not_better),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_nothing_failed),

@@ -34,7 +34,7 @@ typedef struct {
     double power;
     int64_t mask_seed; /* of eval on masked-LM */
     char *dump_masks;
-    char *runs, *mlm_model, *dump_examples; /* of probe */
+    char *runs, *mlm_model, *dump_examples, *learn_from; /* of probe */
     int64_t points, examples;
     double range;
     /* not options */
@@ -109,6 +109,7 @@ ek_status ek_cmd_verify(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_probe(ek_cli *cli, ek_error *err);
 /* `probe factor`, called by probe. */
 ek_status ek_cmd_probe_factor(ek_cli *cli, ek_error *err);
+ek_status ek_cmd_probe_doomed(ek_cli *cli, ek_error *err); /* probe doomed DIR */
 ek_status ek_cmd_bench(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_tokenize(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_info(ek_cli *cli, ek_error *err);

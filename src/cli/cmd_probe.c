@@ -450,10 +450,14 @@ enum { PROBES = sizeof probes / sizeof *probes };
 
 ek_status ek_cmd_probe(ek_cli *cli, ek_error *err)
 {
-    const char *names[PROBES + 1], *wanted = cli->arguments[0];
+    const char *names[PROBES + 2], *wanted = cli->arguments[0];
     names[PROBES] = "factor";
-    if (strcmp(wanted, names[PROBES]) == 0) {
+    names[PROBES + 1] = "doomed"; /* it needs the store only */
+    if (strcmp(wanted, "factor") == 0) {
         return ek_cmd_probe_factor(cli, err);
+    }
+    if (strcmp(wanted, "doomed") == 0) {
+        return ek_cmd_probe_doomed(cli, err);
     }
     for (size_t i = 0; i < PROBES; i++) {
         names[i] = probes[i].name;
@@ -471,7 +475,7 @@ ek_status ek_cmd_probe(ek_cli *cli, ek_error *err)
         ek_free(ids);
         return status;
     }
-    const char *nearest = ek_nearest(wanted, names, PROBES + 1);
+    const char *nearest = ek_nearest(wanted, names, PROBES + 2);
     return ek_error_set(err, EK_E_USAGE, "there is no probe '%.40s'%s%s; 'evenkeel probe --help'",
                         wanted, nearest ? "; did you mean " : "", nearest ? nearest : "");
 }

@@ -10,6 +10,7 @@
 #include "report/group_table.h"
 #include "report/metric_text.h"
 #include "report/strip_plot.h"
+#include "study/doomed.h"
 #include "study/study.h"
 
 static ek_status print_table(const ek_cli *cli, ek_store *store, ek_error *err)
@@ -53,6 +54,7 @@ ek_status ek_cmd_study(ek_cli *cli, ek_error *err)
         ek_spec_build(&spec, cli->argument_count ? cli->arguments[0] : NULL, &cli->settings, err));
     const char *dir = cli->output ? cli->output : spec.name;
     ek_status status = ek_cli_refuse_masked_lm("study", &spec.source, err);
+    status = status == EK_OK ? ek_doomed_check_spec(&spec, err) : status;
     status = status == EK_OK ? ek_study_load(&inputs, &spec, err) : status;
     if (status == EK_OK && cli->dry_run) {
         status = ek_check_report(cli, &inputs, err);

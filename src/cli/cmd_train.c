@@ -307,7 +307,11 @@ ek_status ek_cmd_train(ek_cli *cli, ek_error *err)
         EK_TRY(ek_settings_add(&cli->settings, "seeds", "1", EK_ORIGIN_FLAG, "default", err));
     }
     EK_TRY(ek_spec_build(&spec, NULL, &cli->settings, err));
-    ek_status status = train_spec(cli, &spec, NULL, err);
+    ek_status status =
+        spec.options.stop_doomed
+            ? ek_error_set(err, EK_E_USAGE,
+                           "--stop-doomed learns from other seeds: 'evenkeel study' takes it")
+            : train_spec(cli, &spec, NULL, err);
     ek_spec_free(&spec);
     return status;
 }

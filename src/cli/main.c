@@ -144,7 +144,7 @@ static const ek_verb verbs[] = {
      "Writes {\"label\": .., \"logits\": [..], \"probs\": [..]} in the order of the input.",
      ek_cmd_predict},
     {"probe", "why runs differ: gradients, forgetting, the loss surface, drift", "WHAT DIR", 1, 2,
-     "runs input mlm_model mask_seed points range examples dump_examples jobs json csv output "
+     "runs learn_from input mlm_model mask_seed points range examples dump_examples jobs json csv output "
      "recipe learning_rate num_train_epochs max_steps train_examples batch_size "
      "gradient_accumulation_steps lr_scheduler lr_power lr_end warmup_ratio warmup_steps "
      "adam_beta1 adam_beta2 bias_correction",
@@ -152,6 +152,7 @@ static const ek_verb verbs[] = {
      "evenkeel probe forgetting my-study --input wiki.test.raw --mlm-model bert\n"
      "evenkeel probe surface my-study --runs 3,7 --points 40\n"
      "evenkeel probe drift my-study --runs 1..10\n"
+     "evenkeel probe doomed my-study --learn-from 1..10\n"
      "evenkeel probe factor --recipe devlin,stable -o figures\n"
      "evenkeel report my-study                 # draws what probes have found",
      "Weights that a probe needs are made again, bit for bit, and kept in DIR/models. WHAT:\n"
@@ -168,6 +169,9 @@ static const ek_verb verbs[] = {
      "that has\n"
      "              its smaller rate without its shape; needs no study, -o draws it. --max-steps\n"
      "              updates [468], or the recipes' epochs over --train-examples N\n"
+     "  doomed      a rule that tells failed runs by their first 15 %, its precision and recall "
+     "by\n"
+     "              cross-validation over seeds, and what --stop-doomed would have saved\n"
      "What was found is written into DIR/probe. Interrupted, a surface goes on where it was.",
      ek_cmd_probe},
     {"verify", "rerun one seed of a study and compare the hash of its weights", "DIR", 1, 1,

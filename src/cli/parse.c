@@ -62,6 +62,9 @@ static const ek_option rows[] = {
     {"runs", NULL, 0, EK_OPTION_STRING, 0, FIELD(runs), NULL, 0, 0, NULL, "Program", "LIST",
      "runs of a study by their numbers, as in 1..5,9 (of probe surface: the failed one, the "
      "successful one)"},
+    {"learn_from", NULL, 0, EK_OPTION_STRING, 0, FIELD(learn_from), NULL, 0, 0, NULL, "Program",
+     "LIST",
+     "of probe doomed: learn from these seeds, as in 1..10, and try it on the others [all]"},
     {"mlm_model", NULL, 0, EK_OPTION_STRING, 0, FIELD(mlm_model), NULL, 0, 0, NULL, "Program",
      "DIR", "the pre-trained model with its masked-LM head [the study's model]"},
     {"points", NULL, 0, EK_OPTION_INT, 0, FIELD(points), "40", 2, 401, NULL, "Program", "N",

@@ -79,7 +79,8 @@ static void read_outcome(ek_score_column *c, const ek_table *table, size_t row)
     size_t at;
     if (find_column(table, "outcome", &at)) {
         ek_field field = ek_table_field(table, row, at);
-        c->failed[c->n - 1] = word_is(field, "failed") || word_is(field, "diverged");
+        c->failed[c->n - 1] =
+            word_is(field, "failed") || word_is(field, "diverged") || word_is(field, "doomed");
     } else if (find_column(table, "failed", &at)) {
         ek_field field = ek_table_field(table, row, at);
         c->failed[c->n - 1] = word_is(field, "1") || word_is(field, "true");

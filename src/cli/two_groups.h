@@ -2,8 +2,8 @@
  *
  * Of a study: names on the command line, else its only two groups. With --csv: one column of
  * numbers a file (.csv, .tsv, .jsonl): --column, else "score", else the only one, with or without a
- * header. A run failed when its column "outcome" says failed or diverged, or "failed" says 1 or
- * true, else when its score is not above --baseline. A column "seed" makes pairs.
+ * header. A run failed when its column "outcome" says failed, diverged or doomed, or "failed" says
+ * 1 or true, else when its score is not above --baseline. A column "seed" makes pairs.
  */
 #ifndef EK_CLI_TWO_GROUPS_H
 #define EK_CLI_TWO_GROUPS_H

@@ -136,6 +136,15 @@ void ek__figure_score_label(const ek_figure_data *data, ek_buf *out)
     ek_buf_printf(out, "%s on %s%s", facts->reported, facts->split, data->unit);
 }
 
+static size_t doomed_runs(const ek_figure_data *data)
+{
+    size_t doomed = 0;
+    for (size_t i = 0; i < data->table->count; i++) {
+        doomed += data->table->rows[i].doomed.stopped;
+    }
+    return doomed;
+}
+
 void ek__figure_failed_note(const ek_figure_data *data, ek_buf *out)
 {
     const ek_study_facts *facts = &data->table->facts;
@@ -148,6 +157,13 @@ void ek__figure_failed_note(const ek_figure_data *data, ek_buf *out)
     } else {
         ek_buf_puts(out, " A run has failed when it diverged: a loss, gradient or output was not "
                          "finite.");
+    }
+    if (doomed_runs(data) > 0) {
+        ek_buf_printf(out,
+                      " %zu run%s stopped early as doomed and count%s as failed, with the score of "
+                      "that step.",
+                      doomed_runs(data), doomed_runs(data) == 1 ? " was" : "s were",
+                      doomed_runs(data) == 1 ? "s" : "");
     }
 }
 

@@ -70,6 +70,7 @@ static void count_runs(ek_findings *findings)
         findings->ok += run->outcome == EK_OUTCOME_OK;
         findings->failed += run->outcome == EK_OUTCOME_FAILED;
         findings->diverged += run->outcome == EK_OUTCOME_DIVERGED;
+        findings->doomed += run->outcome == EK_OUTCOME_DOOMED;
     }
 }
 
@@ -287,6 +288,12 @@ void ek_findings_notes(const ek_findings *findings, ek_buf *out)
     ek_findings_score(findings, out, table->facts.baseline);
     ek_buf_puts(out, "). Diverged runs, in which a loss, gradient or logit was not finite, are "
                      "counted as failed. No finished run is left out of any number.\n");
+    for (size_t i = 0; i < table->count; i++) {
+        const ek_group_row *row = &table->rows[i];
+        ek_doomed_note(&row->doomed, row->group, findings->unit.scale, findings->unit.decimals,
+                       out);
+        ek_buf_puts(out, row->doomed.rule.known ? "\n" : "");
+    }
     if (findings->comparison_count > 0) {
         ek_buf_printf(
             out,

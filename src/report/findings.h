@@ -42,10 +42,11 @@ typedef struct {
     ek_study_record record;
     ek_group_findings *groups; /* [table.count] */
     ek_findings_comparison *comparisons;
-    size_t comparison_count;                       /* table.count - 1, or 0 */
-    char *warnings;                                /* one a line, none twice */
-    ek_score_unit unit;                            /* percent, unless the metric is none */
-    size_t done, ok, failed, diverged, unfinished; /* runs; failed: without diverged */
+    size_t comparison_count;         /* table.count - 1, or 0 */
+    char *warnings;                  /* one a line, none twice */
+    ek_score_unit unit;              /* percent, unless the metric is none */
+    size_t done, ok, unfinished;     /* runs */
+    size_t failed, diverged, doomed; /* none is in two of them */
 } ek_findings;
 
 ek_status ek_findings_load(ek_findings *findings, ek_store *store, ek_error *err);

@@ -39,6 +39,39 @@ static ek_status add_row(ek_group_table *table, ek_store *store, const ek_run_ro
     return status;
 }
 
+/* What is known of the runs that were stopped early; row->summary is there. */
+static void count_doomed(const ek_group_table *table, ek_group_row *row)
+{
+    ek_doomed_group *doomed = &row->doomed;
+    double ok_sum = 0;
+    size_t ok = 0;
+    for (size_t i = 0; i < table->run_count; i++) {
+        const ek_run_row *run = &table->runs[i];
+        if (strcmp(run->group, row->group) != 0 || run->status != EK_RUN_DONE) {
+            continue;
+        }
+        bool stopped = run->outcome == EK_OUTCOME_DOOMED;
+        doomed->runs++;
+        doomed->stopped += stopped;
+        doomed->doomed_sum += stopped ? run->score : 0;
+        ok += run->outcome == EK_OUTCOME_OK;
+        ok_sum += run->outcome == EK_OUTCOME_OK ? run->score : 0;
+    }
+    doomed->mean = row->summary.mean;
+    doomed->mean_ok = ok > 0 ? ok_sum / (double)ok : (double)NAN;
+    row->summary.doomed = doomed->stopped;
+}
+
+int64_t ek_group_table_steps(const ek_group_table *table, const ek_run_row *run)
+{
+    for (size_t i = 0; i < table->count && run->outcome == EK_OUTCOME_DOOMED; i++) {
+        if (strcmp(table->rows[i].group, run->group) == 0) {
+            return table->rows[i].doomed.rule.step;
+        }
+    }
+    return run->total_steps;
+}
+
 static ek_status summarise(ek_group_table *table, ek_group_row *row, ek_error *err)
 {
     double *scores = ek_calloc(table->run_count, sizeof *scores);
@@ -65,6 +98,7 @@ static ek_status summarise(ek_group_table *table, ek_group_row *row, ek_error *e
         n++;
     }
     row->summary = ek_summary_of(scores, failed, diverged, n, RESAMPLE_SEED);
+    count_doomed(table, row);
     ek_free(scores);
     ek_free(failed);
     ek_free(diverged);
@@ -87,6 +121,7 @@ static ek_status load(ek_group_table *table, ek_store *store, ek_error *err)
     }
     table->checkpoint = "last";
     for (size_t i = 0; i < table->count; i++) {
+        EK_TRY(ek_doomed_load(&table->rows[i].doomed.rule, store, table->rows[i].group, err));
         EK_TRY(summarise(table, &table->rows[i], err));
         ek_buf rule = {0};
         ek_status status =
@@ -201,6 +236,12 @@ static void text_notes(const ek_group_table *table, ek_buf *out)
                       "finite.\n",
                       diverged);
     }
+    for (size_t i = 0; i < table->count; i++) {
+        const ek_group_row *row = &table->rows[i];
+        ek_buf_puts(out, row->doomed.rule.known ? " " : "");
+        ek_doomed_note(&row->doomed, row->group, 100, 1, out);
+        ek_buf_puts(out, row->doomed.rule.known ? "\n" : "");
+    }
     if (strcmp(table->checkpoint, "best") == 0) {
         ek_buf_puts(out, " warning: the best checkpoint was chosen on the reported split: scores "
                          "are optimistic.\n");
@@ -291,6 +332,8 @@ void ek_group_row_json(const ek_group_row *row, ek_buf *out)
     put_string(out, "mean_method", ek_interval_method_name(row->summary.mean_method));
     ek_buf_printf(out, "\"settings\":%s,\"unfinished\":%zu", row->settings_json, row->unfinished);
     ek_summary_numbers(&row->summary, json_number, out);
+    ek_buf_puts(out, ",\"stop_doomed\":");
+    ek_doomed_json(&row->doomed, out);
     ek_buf_putc(out, '}');
 }
 

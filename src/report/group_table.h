@@ -5,8 +5,8 @@
  *     ek_group_table_text(&table, &out, &style);      // also _csv, _json
  *     ek_group_table_free(&table);
  *
- * Every done run counts, failed and diverged ones too. The text names metric, split, checkpoint
- * rule, baseline and interval method next to the numbers.
+ * Every done run counts, failed, diverged and doomed ones too. The text names metric, split,
+ * checkpoint rule, baseline and interval method next to the numbers.
  */
 #ifndef EK_REPORT_GROUP_TABLE_H
 #define EK_REPORT_GROUP_TABLE_H
@@ -16,6 +16,7 @@
 
 #include "base/status.h"
 #include "base/str.h"
+#include "report/doomed_note.h"
 #include "stats/summary.h"
 #include "study/store.h"
 
@@ -24,6 +25,7 @@ typedef struct {
     char *settings_json; /* object: what this group sets, resolved */
     ek_summary summary;  /* of the done runs */
     size_t unfinished;   /* queued, running, interrupted, crashed */
+    ek_doomed_group doomed;
 } ek_group_row;
 
 typedef struct {
@@ -45,6 +47,8 @@ typedef struct {
 } ek_table_style;
 void ek_group_table_text(const ek_group_table *table, ek_buf *out, const ek_table_style *style);
 void ek_group_table_csv(const ek_group_table *table, ek_buf *out);
+/* Steps that a done run has made: fewer than its total_steps when it was stopped early. */
+int64_t ek_group_table_steps(const ek_group_table *table, const ek_run_row *run);
 /* The contract of `study --json`. */
 void ek_group_table_json(const ek_group_table *table, ek_buf *out);
 /* The objects that its arrays "groups" and "runs" are made of. */

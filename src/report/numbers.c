@@ -86,6 +86,7 @@ void ek_summary_numbers(const ek_summary *s, ek_number_visitor *visit, void *use
     visit(user, "n", (double)s->n);
     visit(user, "failed", (double)s->failed);
     visit(user, "diverged", (double)s->diverged);
+    visit(user, "doomed", (double)s->doomed);
     visit(user, "failed_frac", s->n > 0 ? (double)s->failed / (double)s->n : (double)NAN);
     visit_rows(s, summary_rows, COUNT(summary_rows), visit, user);
 }

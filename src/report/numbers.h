@@ -14,7 +14,8 @@
 
 typedef void ek_number_visitor(void *user, const char *name, double value);
 
-/* n, failed, diverged, failed_frac, mean, mean_low, ...; an all-zero summary gives the names. */
+/* n, failed, diverged, doomed, failed_frac, mean, mean_low, ...; an all-zero summary gives the
+ * names. */
 void ek_summary_numbers(const ek_summary *summary, ek_number_visitor *visit, void *user);
 /* sd_ratio, sd_ratio_low, ..., brown_forsythe_p, ... */
 void ek_comparison_numbers(const ek_comparison *c, ek_number_visitor *visit, void *user);

@@ -14,7 +14,8 @@ struct result {
 
 static struct result result_of(const ek_run_row *run)
 {
-    static const struct result results[] = {{"ok", "●"}, {"failed", "▼"}, {"diverged", "✕"}};
+    static const struct result results[] = {
+        {"ok", "●"}, {"failed", "▼"}, {"diverged", "✕"}, {"doomed", "▽"}};
     return run->status == EK_RUN_DONE ? results[run->outcome] : (struct result){"unfinished", "○"};
 }
 
@@ -67,7 +68,7 @@ static void put_run(const ek_findings *findings, const ek_run_row *run, ek_buf *
         ek_buf_puts(out, "</span>");
     }
     ek_buf_puts(out, "</td>");
-    put_count(done, run->total_steps, out);
+    put_count(done, ek_group_table_steps(&findings->table, run), out);
     put_count(run->nonfinite_step >= 0, run->nonfinite_step, out);
     if (done && isfinite(run->seconds)) {
         ek_buf_printf(out, "<td>%.1f</td>", run->seconds);
@@ -97,7 +98,8 @@ static void put_controls(const ek_findings *findings, ek_buf *out)
     }
     ek_buf_puts(out, "</select></label>\n<label>Outcome <select name=\"outcome\">"
                      "<option value=\"\">all</option><option>ok</option><option>failed</option>"
-                     "<option>diverged</option><option>unfinished</option></select></label>\n");
+                     "<option>diverged</option><option>doomed</option><option>unfinished</option></"
+                     "select></label>\n");
     ek_buf_printf(out, "<output id=\"run-count\" aria-live=\"polite\">%zu of %zu runs</output>\n",
                   findings->table.run_count, findings->table.run_count);
     ek_buf_puts(out, "</form>\n");
@@ -114,7 +116,10 @@ static void put_title(const ek_findings *findings, ek_buf *out)
     if (findings->diverged > 0) {
         ek_buf_printf(out, ", %zu diverged", findings->diverged);
     }
-    if (findings->failed + findings->diverged == 0 && findings->done > 0) {
+    if (findings->doomed > 0) {
+        ek_buf_printf(out, ", %zu stopped as doomed", findings->doomed);
+    }
+    if (findings->failed + findings->diverged + findings->doomed == 0 && findings->done > 0) {
         ek_buf_puts(out, ", none failed");
     }
     if (findings->unfinished > 0) {

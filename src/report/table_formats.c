@@ -83,7 +83,7 @@ static void markdown_run(const ek_findings *findings, const ek_run_row *run, ek_
     ek_buf_printf(out, " | %s | %s | ", done ? ek_outcome_name(run->outcome) : "-",
                   ek_run_status_name(run->status));
     if (done) {
-        ek_buf_printf(out, "%lld | ", (long long)run->total_steps);
+        ek_buf_printf(out, "%lld | ", (long long)ek_group_table_steps(&findings->table, run));
     } else {
         ek_buf_puts(out, "- | ");
     }

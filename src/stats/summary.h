@@ -17,6 +17,7 @@
 typedef struct {
     size_t n;
     size_t failed, diverged; /* diverged runs are counted in failed too */
+    size_t doomed;           /* stopped early, counted in failed too; 0: set by who knows of them */
     double mean, mean_low, mean_high;
     double sd, sd_low, sd_high; /* ddof 1; NaN for n < 2 */
     double sd_ddof0;            /* divided by n: what the paper printed */

@@ -27,6 +27,10 @@ static const ek_option rows[] = {
      NULL, "Seeds", "N", "of the training subset (--train-examples); -1: the run's seed"},
     {"split_seed", NULL, 0, EK_OPTION_INT, RESULT, FIELD(split_seed), "1", 0, 4294967295.0, NULL,
      "Seeds", "N", "of the validation split drawn from the training file"},
+    {"stop_doomed", NULL, 0, EK_OPTION_STRING, RESULT, FIELD(stop_doomed), NULL, 0, 0, NULL,
+     "Seeds", "LIST",
+     "1..10: learn from these seeds which runs fail, and end such runs of other seeds after 15 % "
+     "(they count as failed)"},
 };
 const ek_option_table ek_study_option_table = {rows, sizeof rows / sizeof *rows};
 
@@ -36,6 +40,8 @@ struct building {
     const ek_study_file *file; /* or NULL */
     const ek_settings *flags;
     ek_error *err;
+    int64_t *learning; /* seeds of stop_doomed */
+    size_t learning_count;
 };
 
 static ek_status at(struct building *building, const ek_setting *setting, ek_status status)
@@ -269,6 +275,16 @@ static ek_status seed_list(struct building *building, const char *text, const ch
     return status == EK_OK ? EK_OK : ek_error_prefix(building->err, "%s", what);
 }
 
+static bool learns(const struct building *building, uint32_t seed)
+{
+    for (size_t i = 0; i < building->learning_count; i++) {
+        if (building->learning[i] == seed) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static ek_status add_runs(struct building *building, ek_seeds seeds, uint32_t seed)
 {
     ek_spec *spec = building->spec;
@@ -284,7 +300,8 @@ static ek_status add_runs(struct building *building, ek_seeds seeds, uint32_t se
     }
     spec->runs = grown;
     for (size_t a = 0; a < spec->arm_count; a++) {
-        grown[spec->run_count++] = (ek_planned_run){(uint32_t)a, seed, seeds};
+        grown[spec->run_count++] =
+            (ek_planned_run){(uint32_t)a, seed, seeds, learns(building, seed)};
     }
     return EK_OK;
 }
@@ -346,6 +363,10 @@ static ek_status build(struct building *building)
     }
     EK_TRY(check_grid(building));
     EK_TRY(build_arms(building));
+    if (spec->options.stop_doomed) {
+        EK_TRY(seed_list(building, spec->options.stop_doomed, NULL, "stop_doomed",
+                         &building->learning, &building->learning_count));
+    }
     EK_TRY(build_runs(building));
     spec->name =
         ek_strdup(building->file && building->file->study ? building->file->study : "study");
@@ -362,6 +383,7 @@ ek_status ek_spec_build(ek_spec *spec, const char *file, const ek_settings *flag
         building.file = &loaded;
     }
     ek_status status = build(&building);
+    ek_free(building.learning);
     ek_study_file_free(&loaded);
     if (status != EK_OK) {
         ek_spec_free(spec);

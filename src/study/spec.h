@@ -18,6 +18,7 @@
 
 #include "base/option.h"
 #include "data/dataset.h"
+#include "study/doomed_rule.h"
 #include "study/settings.h"
 #include "train/recipe.h"
 #include "train/run.h"
@@ -29,6 +30,7 @@ typedef struct {
     char *seeds;  /* "1..25": all five seeds alike (split_seed stays 1 unless given) */
     char *init_seed, *order_seed, *dropout_seed; /* lists: a product of those given */
     int64_t subset_seed, split_seed;             /* -1 for subset_seed: follows the run's seed */
+    char *stop_doomed; /* "1..10": seeds to learn from which runs are doomed; NULL: none is */
 } ek_study_options;
 extern const ek_option_table ek_study_option_table;
 
@@ -38,12 +40,14 @@ typedef struct {
     ek_settings settings;      /* what this arm sets on top of the recipe and the study */
     ek_recipe recipe;          /* resolved */
     ek_option_origin *origins; /* [ek_recipe_options.count] */
+    ek_doomed_rule doomed;     /* of a stored run that is made again (ek_study_find_run) */
 } ek_arm;
 
 typedef struct {
     uint32_t arm;
     uint32_t seed; /* the number users know the run by (of a product: the init seed) */
     ek_seeds seeds;
+    bool learns; /* its seed is in stop_doomed: never stopped early, others wait for it */
 } ek_planned_run;
 
 typedef struct {

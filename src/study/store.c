@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/utsname.h>
@@ -75,17 +76,17 @@ static ek_status check_schema(ek_store *store, bool create, ek_error *err)
     int version = status == EK_OK && row ? sqlite3_column_int(statement, 0) : 0;
     sqlite3_finalize(statement);
     EK_TRY(status);
-    if (version == EK_STORE_SCHEMA) {
+    if (version == EK_STORE_SCHEMA || version == EK_STORE_SCHEMA_DOOMED) {
         return EK_OK;
     }
     if (version != 0 || !create) {
         return ek_error_set(err, EK_E_DATA,
-                            "%s: %s; this evenkeel reads stores of schema %d: use the version that "
-                            "wrote it, or another folder",
+                            "%s: %s; this evenkeel reads stores of schema %d and %d: use the "
+                            "version that wrote it, or another folder",
                             store->path,
                             version ? "the store has another schema version"
                                     : "this is not a store of evenkeel",
-                            EK_STORE_SCHEMA);
+                            EK_STORE_SCHEMA, EK_STORE_SCHEMA_DOOMED);
     }
     char pragmas[128];
     snprintf(pragmas, sizeof pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
@@ -287,6 +288,64 @@ static ek_status compare_study(ek_store *store, const ek_study_facts *facts, boo
     return status;
 }
 
+static int by_number(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Whether two lists of seeds, as text, name the same ones; NULL is no list. */
+static bool same_seeds(const char *a, const char *b)
+{
+    int64_t *lists[2] = {NULL, NULL};
+    const char *const texts[2] = {a, b};
+    size_t counts[2] = {0, 0};
+    ek_error ignored;
+    bool same = (a == NULL) == (b == NULL);
+    for (int i = 0; a && b && same && i < 2; i++) {
+        same = ek_parse_list(texts[i], 0, 4294967295, 100000, &lists[i], &counts[i], &ignored) ==
+               EK_OK;
+        if (same) {
+            qsort(lists[i], counts[i], sizeof *lists[i], by_number);
+        }
+    }
+    if (same && a && b) {
+        same =
+            counts[0] == counts[1] && memcmp(lists[0], lists[1], counts[0] * sizeof *lists[0]) == 0;
+    }
+    ek_free(lists[0]);
+    ek_free(lists[1]);
+    return same;
+}
+
+/* Which runs are stopped early depends on the seeds of stop_doomed: they are part of the study. */
+static ek_status compare_learning(ek_store *store, const ek_spec *spec, struct diff *diff,
+                                  ek_error *err)
+{
+    sqlite3_stmt *statement;
+    bool row;
+    EK_TRY(ek__store_prepare(store, &statement, err,
+                             "SELECT value FROM config WHERE group_id = 0 AND key = 'stop_doomed'",
+                             ""));
+    ek_status status = ek__store_step(store, statement, &row, err);
+    if (status == EK_OK) {
+        const char *stored = row ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+        const char *now = spec->options.stop_doomed;
+        if (!same_seeds(stored, now)) {
+            differ(diff, "stop_doomed", stored ? stored : "(unset)", now ? now : "(unset)");
+        }
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static ek_status mark_schema(ek_store *store, const ek_spec *spec, ek_error *err)
+{
+    char pragma[64];
+    snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d", EK_STORE_SCHEMA_DOOMED);
+    return spec->options.stop_doomed ? ek__store_run(store, err, pragma, "") : EK_OK;
+}
+
 static ek_status group_id(ek_store *store, const char *name, int64_t *id, ek_error *err)
 {
     sqlite3_stmt *statement;
@@ -390,6 +449,8 @@ static ek_status register_all(ek_store *store, const ek_spec *spec, const ek_stu
     if (!exists) {
         EK_TRY(insert_study(store, spec, facts, yaml, err));
         EK_TRY(insert_truth(store, facts, err));
+    } else {
+        EK_TRY(compare_learning(store, spec, diff, err));
     }
     for (size_t i = 0; i < spec->arm_count; i++) {
         EK_TRY(register_arm(store, &spec->arms[i], diff, err));
@@ -407,6 +468,7 @@ static ek_status register_all(ek_store *store, const ek_spec *spec, const ek_stu
     EK_TRY(insert_options(store, 0, &ek_study_option_table, &spec->options, NULL, err));
     EK_TRY(ek__store_run(store, err, "UPDATE studies SET yaml = ?", "s", yaml));
     EK_TRY(register_runs(store, spec, err));
+    EK_TRY(mark_schema(store, spec, err));
     return ek__store_run(store, err,
                          "UPDATE runs SET status = 'interrupted', reason = 'the process that ran it"
                          " ended' WHERE status = 'running'",

@@ -2,7 +2,7 @@
  *
  * Tables (docs/store.md): studies, groups, runs, config, metrics, predictions, environment.
  * Status (queued, running, done, crashed, interrupted) says how the process ended, outcome (ok,
- * failed, diverged) whether it learned. SQLite has no NaN: a non-finite value is stored as NULL
+ * failed, diverged, doomed) whether it learned. SQLite has no NaN: a non-finite value is stored as NULL
  * with its kind ("nan", "inf", "-inf") and bits in columns beside it.
  *
  * Only the coordinator opens the store, after its workers are started. A finished run is written in
@@ -22,7 +22,9 @@
 
 typedef struct ek_store ek_store;
 
-enum { EK_STORE_SCHEMA = 1 };
+/* A study with stop_doomed has the second one: a version that does not know of doomed runs would
+ * take them for successful ones. */
+enum { EK_STORE_SCHEMA = 1, EK_STORE_SCHEMA_DOOMED = 2 };
 
 typedef enum {
     EK_RUN_QUEUED,
@@ -61,8 +63,8 @@ void ek_store_close(ek_store *store); /* NULL is fine */
 bool ek_store_is_written(const char *dir);
 
 /* First call: records the study, its groups and queued runs. Later calls: new seeds and groups are
- * added; a changed value of an existing group, of the model's or the data's hash is EK_E_USAGE with
- * a diff, one line a value (jobs and threads may differ). Runs left "running" by a dead coordinator
+ * added; a changed value of an existing group, of stop_doomed, of the model's or the data's hash is
+ * EK_E_USAGE with a diff, one line a value (jobs and threads may differ). Runs left "running" by a dead coordinator
  * become "interrupted" and are queued again. */
 ek_status ek_store_register(ek_store *store, const ek_spec *spec, const ek_study_facts *facts,
                             ek_error *err);

@@ -131,7 +131,7 @@ static ek_status read_run(sqlite3_stmt *statement, ek_run_row *row, ek_error *er
         .status = (ek_run_status)index_of((const char *)sqlite3_column_text(statement, 9),
                                           status_name, EK_RUN_INTERRUPTED + 1),
         .outcome = (ek_outcome)index_of((const char *)sqlite3_column_text(statement, 10),
-                                        outcome_name, EK_OUTCOME_DIVERGED + 1),
+                                        outcome_name, EK_OUTCOME_DOOMED + 1),
         .score = ek__store_double(statement, 11),
         .best_score = ek__store_double(statement, 12),
         .best_step = sqlite3_column_int64(statement, 13),

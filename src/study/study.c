@@ -14,6 +14,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "study/doomed.h"
+#include "study/doomed_watch.h"
 #include "study/progress_file.h"
 #include "study/worker.h"
 
@@ -43,6 +45,8 @@ struct work {
     uint8_t *attempts;                /* [run_count] crashes so far */
     int64_t *steps;                   /* [run_count] steps the run will take */
     size_t next;                      /* first run that may still be queued */
+    ek_doomed_rule *rules;            /* [arm_count] of stop_doomed, known once it is learned */
+    size_t *learning_left;            /* [arm_count] runs that its rule waits for */
     int64_t steps_before, steps_done; /* of runs finished earlier, and in this call */
     size_t done, failed, diverged, crashed;
     double started, published;
@@ -155,6 +159,77 @@ static void count_outcome(struct work *work, ek_outcome outcome)
     work->diverged += outcome == EK_OUTCOME_DIVERGED;
 }
 
+/* ---- doomed runs ----------------------------------------------------------------------------- */
+
+/* Learns the rule of a group, or takes the stored one. From what is stored, so that it is the same
+ * whenever and in whatever order the runs came to their end. */
+static ek_status settle_rule(struct work *work, size_t arm, ek_error *err)
+{
+    const ek_spec *spec = work->inputs->spec;
+    const char *group = spec->arms[arm].group;
+    ek_doomed_rule *rule = &work->rules[arm];
+    int64_t *seeds;
+    size_t count;
+    EK_TRY(ek_doomed_load(rule, work->store, group, err));
+    if (rule->known) {
+        return EK_OK;
+    }
+    EK_TRY(ek_parse_list(spec->options.stop_doomed, 0, 4294967295, spec->run_count, &seeds, &count,
+                         err));
+    ek_doomed_runs runs;
+    ek_status status = ek_doomed_runs_read(&runs, work->store, group, seeds, count, true, err);
+    ek_free(seeds);
+    EK_TRY(status);
+    status = ek_doomed_learn(rule, &runs, err);
+    ek_doomed_runs_free(&runs);
+    EK_TRY(status);
+    EK_TRY(ek_doomed_save(rule, work->store, group, err));
+    char text[96], reason[200];
+    ek_doomed_rule_text(rule, text);
+    ek_doomed_reason(rule, reason);
+    if (rule->trusted) {
+        ek_info("%s: a run is doomed when at step %lld %s (learned from %zu runs; cross-validated "
+                "precision %.2f [%.2f, %.2f], recall %.2f)",
+                group, (long long)rule->step, text, rule->runs, rule->check.precision,
+                rule->check.precision_low, rule->check.precision_high, rule->check.recall);
+    } else {
+        ek_info("%s: no run is stopped early: %s", group, reason);
+    }
+    return EK_OK;
+}
+
+static ek_status prepare_rules(struct work *work, ek_error *err)
+{
+    const ek_spec *spec = work->inputs->spec;
+    if (!spec->options.stop_doomed) {
+        return EK_OK;
+    }
+    for (size_t r = 0; r < spec->run_count; r++) {
+        work->learning_left[spec->runs[r].arm] +=
+            spec->runs[r].learns && work->states[r] != EK_RUN_DONE;
+    }
+    for (size_t a = 0; a < spec->arm_count; a++) {
+        if (work->learning_left[a] == 0) {
+            EK_TRY(settle_rule(work, a, err));
+        }
+    }
+    return EK_OK;
+}
+
+/* A run to learn from is done. */
+static ek_status count_learned(struct work *work, const ek_planned_run *run, ek_error *err)
+{
+    return run->learns && --work->learning_left[run->arm] == 0 ? settle_rule(work, run->arm, err)
+                                                               : EK_OK;
+}
+
+/* The rule that a run may be stopped by; all zero: none. */
+static ek_doomed_rule rule_of(const struct work *work, size_t planned)
+{
+    const ek_planned_run *run = &work->inputs->spec->runs[planned];
+    return run->learns ? (ek_doomed_rule){0} : work->rules[run->arm];
+}
+
 /* ---- one run's end --------------------------------------------------------------------------- */
 
 static ek_status run_finished(struct work *work, ek_worker *worker, ek_run_result *result,
@@ -186,7 +261,7 @@ static ek_status run_finished(struct work *work, ek_worker *worker, ek_run_resul
     worker->planned = -1;
     ek__metric_list_clear(&worker->metrics);
     tell(work, &row);
-    return EK_OK;
+    return count_learned(work, run, err);
 }
 
 /* The run of a worker ended without a result. */
@@ -315,17 +390,38 @@ static ek_status listen_to(struct work *work, ek_worker *worker, ek_error *err)
 
 /* ---- handing out ----------------------------------------------------------------------------- */
 
+static bool is_queued(const struct work *work, size_t planned)
+{
+    return work->states[planned] != EK_RUN_DONE && work->states[planned] != EK_RUN_RUNNING &&
+           work->attempts[planned] < ATTEMPTS_MAX;
+}
+
+/* The next queued run that may start; run_count: none. Those that others wait for go first. */
+static size_t next_run(struct work *work)
+{
+    const ek_spec *spec = work->inputs->spec;
+    bool learning = spec->options.stop_doomed != NULL;
+    while (work->next < spec->run_count && !is_queued(work, work->next)) {
+        work->next++;
+    }
+    for (size_t r = work->next; learning && r < spec->run_count; r++) {
+        if (spec->runs[r].learns && is_queued(work, r)) {
+            return r;
+        }
+    }
+    for (size_t r = work->next; r < spec->run_count; r++) {
+        if (is_queued(work, r) && (!learning || work->rules[spec->runs[r].arm].known)) {
+            return r;
+        }
+    }
+    return spec->run_count;
+}
+
 /* Gives the next queued run to an idle worker, which hears of it in start_run. */
 static void assign(struct work *work, ek_worker *worker)
 {
-    const ek_spec *spec = work->inputs->spec;
-    while (work->next < spec->run_count &&
-           (work->states[work->next] == EK_RUN_DONE || work->states[work->next] == EK_RUN_RUNNING ||
-            work->attempts[work->next] >= ATTEMPTS_MAX)) {
-        work->next++;
-    }
-    if (work->next < spec->run_count) {
-        size_t planned = work->next++;
+    size_t planned = next_run(work);
+    if (planned < work->inputs->spec->run_count) {
         worker->planned = (int64_t)planned;
         worker->started = false;
         worker->run_id = work->ids[planned];
@@ -336,7 +432,8 @@ static void assign(struct work *work, ek_worker *worker)
 static ek_status start_run(struct work *work, ek_worker *worker, ek_error *err)
 {
     EK_TRY(ek_store_run_started(work->store, worker->run_id, err));
-    ek_status status = ek__worker_assign(worker, worker->planned, err);
+    ek_doomed_rule rule = rule_of(work, (size_t)worker->planned);
+    ek_status status = ek__worker_assign(worker, worker->planned, &rule, err);
     /* A worker that does not listen is dead or dying: its end is noticed on the report pipe. */
     return status == EK_E_FAILED ? EK_OK : status;
 }
@@ -497,11 +594,15 @@ static ek_status run_study(struct work *work, const char *dir, ek_error *err)
     size_t runs = spec->run_count;
     ek_isa isa;
     EK_TRY(ek_isa_choose(&isa, err)); /* a wrong EK_ISA is said once, before anything starts */
+    EK_TRY(ek_doomed_check_spec(spec, err));
     work->ids = ek_calloc(runs, sizeof *work->ids);
     work->states = ek_calloc(runs, sizeof *work->states);
     work->attempts = ek_calloc(runs, sizeof *work->attempts);
     work->steps = ek_calloc(runs, sizeof *work->steps);
-    if (!work->ids || !work->states || !work->attempts || !work->steps) {
+    work->rules = ek_calloc(spec->arm_count, sizeof *work->rules);
+    work->learning_left = ek_calloc(spec->arm_count, sizeof *work->learning_left);
+    if (!work->ids || !work->states || !work->attempts || !work->steps || !work->rules ||
+        !work->learning_left) {
         return ek_error_set(err, EK_E_MEMORY, "no memory for %zu runs", runs);
     }
     EK_TRY(prepare_shares(work, err));
@@ -515,6 +616,7 @@ static ek_status run_study(struct work *work, const char *dir, ek_error *err)
     EK_TRY(ek_store_environment(work->store, ek_isa_name(isa), work->worker_count,
                                 work->layout.threads, err));
     EK_TRY(prepare_runs(work, err));
+    EK_TRY(prepare_rules(work, err));
     work->dir = dir;
     tell(work, NULL);
     ek_status status = coordinate(work, err);
@@ -610,6 +712,8 @@ ek_status ek_study_run(const ek_study_inputs *inputs, const char *dir,
     ek_free(work.states);
     ek_free(work.attempts);
     ek_free(work.steps);
+    ek_free(work.rules);
+    ek_free(work.learning_left);
     return status;
 }
 
@@ -646,14 +750,25 @@ static ek_status run_alone(ek_study_inputs *inputs, size_t planned, ek_compute *
                            bool keep_weights, int64_t id, ek_store *store, struct alone *alone,
                            ek_run_result *result, ek_error *err)
 {
-    ek_run_sink sink = {alone, keep_metric, pass_progress, stop_asked};
+    const ek_planned_run *run = &inputs->spec->runs[planned];
+    const ek_arm *arm = &inputs->spec->arms[run->arm];
+    const ek_run_sink own = {alone, keep_metric, pass_progress, stop_asked};
+    ek_run_sink sink;
     ek_run_input input;
+    ek_doomed_watch watch;
     ek_study_run_input(inputs, planned, &input);
     input.keep_weights = keep_weights;
     input.weights = inputs->model.weights;
-    EK_TRY(ek_run_execute(result, &input, compute, &sink, err));
-    ek_status status = EK_OK;
-    if (alone->failed) {
+    ek__doomed_watch_begin(&watch, &arm->doomed, &own, &input, &sink);
+    ek_status status = ek_run_execute(result, &input, compute, &sink, err);
+    ek__doomed_watch_end(&watch);
+    EK_TRY(status);
+    if (store && arm->doomed.known) { /* so that this store can make the run again as well */
+        status = ek_doomed_save(&arm->doomed, store, arm->group, err);
+    }
+    if (status != EK_OK) {
+        /* the run's result goes with it */
+    } else if (alone->failed) {
         status = ek_error_set(err, EK_E_MEMORY, "no memory for the metrics");
     } else if (store) {
         status = ek_store_run_finished(store, id, result, alone->metrics.rows, alone->metrics.count,
@@ -699,6 +814,7 @@ ek_status ek_study_find_run(const char *dir, int64_t id, ek_spec *spec, size_t *
     ek_settings settings = {0};
     ek_run_row *rows = NULL;
     size_t count = 0;
+    const char *group = NULL;
     *planned = 0; /* the settings describe exactly one run */
     stored_hash[0] = '\0';
     EK_TRY(ek_store_open_read(&store, dir, err));
@@ -709,12 +825,20 @@ ek_status ek_study_find_run(const char *dir, int64_t id, ek_spec *spec, size_t *
     for (size_t i = 0; i < count; i++) {
         if (rows[i].id == id) {
             memcpy(stored_hash, rows[i].weights_hash, 65);
+            group = rows[i].group;
         }
+    }
+    ek_doomed_rule rule = {0};
+    if (status == EK_OK && group) {
+        status = ek_doomed_load(&rule, store, group, err);
     }
     ek_run_rows_free(rows, count);
     ek_store_close(store);
     if (status == EK_OK) {
         status = ek_spec_build(spec, NULL, &settings, err);
+    }
+    if (status == EK_OK && !spec->runs[0].learns) {
+        spec->arms[0].doomed = rule;
     }
     ek_settings_free(&settings);
     return status;

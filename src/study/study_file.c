@@ -241,8 +241,8 @@ static ek_status top_key(struct reading *reading, void *user, const char *key,
     if (strcmp(key, "seeds") == 0 && value->type == YAML_MAPPING_NODE) {
         return each_pair(reading, value, "seeds", seed_part, NULL);
     }
-    if (strcmp(key, "seeds") == 0) {
-        return add_list(reading, "seeds", value);
+    if (strcmp(key, "seeds") == 0 || strcmp(key, "stop_doomed") == 0) {
+        return add_list(reading, key, value);
     }
     EK_TRY(scalar(reading, value, key, &text));
     if (strcmp(key, "study") == 0) {

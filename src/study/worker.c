@@ -10,6 +10,7 @@
 #include "base/cpu.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "study/doomed_watch.h"
 
 enum { FRAME_BYTES_MAX = 1 << 30 };
 
@@ -197,15 +198,25 @@ static void prepare_signals(void)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
+/* What the coordinator writes: shorter than PIPE_BUF, so that it arrives whole. */
+struct order {
+    int64_t planned;
+    ek_doomed_rule rule;
+};
+_Static_assert(sizeof(struct order) <= 512, "POSIX promises no larger PIPE_BUF");
+
 static void serve(int command, struct self *self, const ek_study_inputs *inputs)
 {
     ek_error err = {0};
-    ek_run_sink sink = {self, send_metric, send_progress, told_to_stop};
-    int64_t planned;
-    while (read(command, &planned, sizeof planned) == (ssize_t)sizeof planned) {
+    const ek_run_sink own = {self, send_metric, send_progress, told_to_stop};
+    struct order order;
+    while (read(command, &order, sizeof order) == (ssize_t)sizeof order) {
         ek_run_input input;
         ek_run_result result;
-        ek_study_run_input(inputs, (size_t)planned, &input);
+        ek_run_sink sink;
+        ek_doomed_watch watch;
+        ek_study_run_input(inputs, (size_t)order.planned, &input);
+        ek__doomed_watch_begin(&watch, &order.rule, &own, &input, &sink);
         follow_threads(self);
         if (ek_compute_threads(self->compute) > 1) {
             ek_debug("starts with %d threads", ek_compute_threads(self->compute));
@@ -216,6 +227,7 @@ static void serve(int command, struct self *self, const ek_study_inputs *inputs)
         } else {
             send_frame(&self->sender, EK_FRAME_ERROR, &err, sizeof err);
         }
+        ek__doomed_watch_end(&watch);
     }
 }
 
@@ -282,13 +294,18 @@ ek_status ek__worker_start(ek_worker *worker, const ek_worker *others, int index
     return EK_OK;
 }
 
-ek_status ek__worker_assign(ek_worker *worker, int64_t planned, ek_error *err)
+ek_status ek__worker_assign(ek_worker *worker, int64_t planned, const ek_doomed_rule *rule,
+                            ek_error *err)
 {
+    struct order order;
+    memset(&order, 0, sizeof order); /* padding goes through the pipe too */
+    order.planned = planned;
+    order.rule = *rule;
     worker->planned = planned;
     worker->started = true;
     worker->step = worker->total_steps = 0;
     worker->begun = ek_clock_seconds();
-    return write_all(worker->command, &planned, sizeof planned)
+    return write_all(worker->command, &order, sizeof order)
                ? EK_OK
                : ek_error_set(err, EK_E_FAILED, "worker %ld does not listen", (long)worker->pid);
 }

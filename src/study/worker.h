@@ -1,6 +1,7 @@
 /* worker.h - a worker process and the frames it sends; private to study.c.
  *
- * The coordinator writes the index of a planned run to a worker's command pipe; the worker answers
+ * The coordinator writes the index of a planned run (and the rule that it may be stopped by, which
+ * was not known when the worker was forked) to a worker's command pipe; the worker answers
  * with frames: metrics and progress as they happen, then one result or one error. A frame is a
  * type, a length and that many bytes; the reader bounds the length and checks every size inside.
  */
@@ -62,7 +63,9 @@ typedef struct {
 ek_status ek__worker_start(ek_worker *worker, const ek_worker *others, int index,
                            const ek_study_inputs *inputs, const ek_worker_shares *shares,
                            ek_error *err);
-ek_status ek__worker_assign(ek_worker *worker, int64_t planned, ek_error *err);
+/* rule: of the run's group, or all zero. */
+ek_status ek__worker_assign(ek_worker *worker, int64_t planned, const ek_doomed_rule *rule,
+                            ek_error *err);
 /* Reads what is there; *closed when the worker has hung up. */
 ek_status ek__worker_read(ek_worker *worker, bool *closed, ek_error *err);
 /* The next whole frame, false when there is none; EK_E_FAILED in *bad for an impossible one. */

@@ -12,7 +12,7 @@
 
 const char *ek_outcome_name(ek_outcome outcome)
 {
-    static const char *const names[] = {"ok", "failed", "diverged"};
+    static const char *const names[] = {"ok", "failed", "diverged", "doomed"};
     return names[outcome];
 }
 
@@ -40,6 +40,8 @@ struct run {
     } activations; /* of the step that is being logged, with log_gradients */
     uint32_t example_count;
     uint32_t epoch; /* 0-based */
+    int64_t step;   /* steps made */
+    bool doomed;
     bool have_best;
     double logged_loss; /* sum over the steps since the last log */
     int64_t logged_steps;
@@ -405,6 +407,20 @@ static void list_eval_ids(struct run *run)
     }
 }
 
+/* Evaluates where that is due, and asks whether the run shall go on. */
+static ek_status after_step(struct run *run, int64_t step, bool epoch_ends, ek_error *err)
+{
+    const ek_early_stop *early = &run->input->early;
+    int64_t every = run->input->recipe->eval_steps;
+    run->step = step;
+    if (step == early->step) {
+        EK_TRY(early->says(early->user, &run->doomed, err));
+    }
+    bool due = every < 0 ? epoch_ends : every > 0 && step % every == 0;
+    return due || run->doomed || step == run->schedule.total_steps ? evaluate(run, step, err)
+                                                                   : EK_OK;
+}
+
 static ek_status train(struct run *run, ek_error *err)
 {
     const ek_recipe *recipe = run->input->recipe;
@@ -412,7 +428,7 @@ static ek_status train(struct run *run, ek_error *err)
     const ek_seeds *seeds = &run->input->seeds;
     uint32_t window = (uint32_t)(recipe->batch_size * recipe->gradient_accumulation_steps);
     int64_t step = 0;
-    for (uint32_t epoch = 0; step < schedule->total_steps; epoch++) {
+    for (uint32_t epoch = 0; step < schedule->total_steps && !run->doomed; epoch++) {
         run->epoch = epoch;
         if (recipe->shuffle) {
             ek_sample_epoch(run->order, run->example_count, seeds->order, epoch);
@@ -422,7 +438,8 @@ static ek_status train(struct run *run, ek_error *err)
         } else {
             memcpy(run->order, run->subset, run->example_count * sizeof(uint32_t));
         }
-        for (uint32_t first = 0; first < run->example_count && step < schedule->total_steps;
+        for (uint32_t first = 0;
+             first < run->example_count && step < schedule->total_steps && !run->doomed;
              first += window) {
             uint32_t left = run->example_count - first;
             train_step(run, step, first, left < window ? left : window);
@@ -434,13 +451,7 @@ static ek_status train(struct run *run, ek_error *err)
                 return ek_error_set(err, EK_E_INTERRUPTED, "interrupted after step %lld of %lld",
                                     (long long)step, (long long)schedule->total_steps);
             }
-            bool epoch_ends = left <= window;
-            bool due = recipe->eval_steps < 0
-                           ? epoch_ends
-                           : recipe->eval_steps > 0 && step % recipe->eval_steps == 0;
-            if (due || step == schedule->total_steps) {
-                EK_TRY(evaluate(run, step, err));
-            }
+            EK_TRY(after_step(run, step, left <= window, err));
         }
     }
     return EK_OK;
@@ -462,7 +473,7 @@ static ek_status evaluate_train(struct run *run, ek_error *err)
                              input->problem, EK_RUN_MASK_SEED, err);
     }
     if (status == EK_OK) {
-        send_evaluation(run, "train_eval", run->schedule.total_steps, &predictions, &seen);
+        send_evaluation(run, "train_eval", run->step, &predictions, &seen);
     }
     ek_predictions_free(&predictions);
     ek_token_set_free(&seen);
@@ -477,7 +488,9 @@ static void finish(struct run *run)
     ek_run_result *result = run->result;
     float *reported = run->best_weights ? run->best_weights : run->weights;
     ek_params_hash(params, reported, result->weights_hash);
-    if (result->nonfinite_step >= 0 || !result->predictions.finite) {
+    if (run->doomed) {
+        result->outcome = EK_OUTCOME_DOOMED;
+    } else if (result->nonfinite_step >= 0 || !result->predictions.finite) {
         result->outcome = EK_OUTCOME_DIVERGED;
     } else {
         result->outcome =

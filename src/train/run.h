@@ -57,9 +57,24 @@ enum { EK_RUN_MASK_SEED = 1 };
 
 /* How the process ended is the run's status (study/store.h); whether it learned is its outcome.
  * failed: final score not above the majority class's in the reported metric (paper, section 3);
- * diverged: a loss, gradient norm or final logit was not finite. */
-typedef enum { EK_OUTCOME_OK, EK_OUTCOME_FAILED, EK_OUTCOME_DIVERGED } ek_outcome;
-const char *ek_outcome_name(ek_outcome outcome); /* "ok", "failed", "diverged" */
+ * diverged: a loss, gradient norm or final logit was not finite;
+ * doomed: input.early ended it before its last step, whatever its numbers were by then. It counts
+ * as failed. */
+typedef enum {
+    EK_OUTCOME_OK,
+    EK_OUTCOME_FAILED,
+    EK_OUTCOME_DIVERGED,
+    EK_OUTCOME_DOOMED
+} ek_outcome;
+const char *ek_outcome_name(ek_outcome outcome); /* "ok", "failed", "diverged", "doomed" */
+
+/* Asked once, after step `step` and all that is logged at it: *doomed ends the run there, with an
+ * evaluation of what it has become. All zero: nobody is asked. */
+typedef struct {
+    int64_t step;
+    ek_status (*says)(void *user, bool *doomed, ek_error *err);
+    void *user;
+} ek_early_stop;
 
 typedef struct {
     const ek_model *model;            /* opened with the task's num_labels */
@@ -72,6 +87,7 @@ typedef struct {
     double baseline; /* ek_dataset_baseline of the validation split */
     const ek_recipe *recipe;
     ek_seeds seeds;
+    ek_early_stop early;
     bool keep_weights; /* result.weights is wanted */
     /* model->weights when this is the last run on the model: it trains in them, which saves a copy.
      * NULL: in memory of its own. */
@@ -90,8 +106,8 @@ typedef struct {
     ek_outcome outcome;
     double score;      /* reported metric of the reported checkpoint */
     double best_score; /* best of all evaluations: optimistic, never the score of "last" */
-    int64_t best_step, total_steps;
-    int64_t nonfinite_step; /* first step with a non-finite loss or norm; -1: none */
+    int64_t best_step, total_steps; /* total_steps: of the plan, also when it is doomed */
+    int64_t nonfinite_step;         /* first step with a non-finite loss or norm; -1: none */
     double train_seconds, eval_seconds;
     int64_t trained_tokens;
     char weights_hash[65];      /* of the reported checkpoint's weights */

@@ -37,6 +37,9 @@ expect 0 "stopped at step 8 of 60" "${study[@]}" --stop-doomed 1..10 --jobs 1 -o
 expect 0 "no run was stopped early: 0 of the 10" "$EVENKEEL" status one
 expect 0 "" "${study[@]}" --stop-doomed 1..10 --jobs 2 -o two
 [ "$(runs one)" = "$(runs two)" ] || fail "--jobs changed the runs"
+# So many that runs to be stopped would be under way before the last one to learn from is done.
+expect 0 "" "${study[@]}" --stop-doomed 1..10 --jobs 12 -o twelve
+[ "$(runs one)" = "$(runs twelve)" ] || fail "--jobs 12 changed the runs"
 stopped=$(sql one "SELECT group_concat(seed) FROM (SELECT seed FROM runs WHERE outcome = 'doomed' ORDER BY seed)")
 [ -n "$stopped" ] || fail "no run was stopped: this test tests nothing"
 [ "$(sql one "SELECT count(*) FROM runs WHERE outcome = 'doomed' AND seed <= 10")" = 0 ] || fail "a run to learn from was stopped"

@@ -59,6 +59,15 @@ ek_status ek_group_runs_read(ek_group_runs *g, const ek_group_table *table, cons
     return EK_OK;
 }
 
+/* How failed runs failed: a comparison takes failures for one kind. */
+static void count_kinds(const ek_group_runs *g, ek_summary *summary)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        summary->diverged += g->runs[i]->outcome == EK_OUTCOME_DIVERGED;
+        summary->doomed += g->runs[i]->outcome == EK_OUTCOME_DOOMED;
+    }
+}
+
 static bool same_seeds(const ek_seeds *x, const ek_seeds *y)
 {
     return x->init == y->init && x->order == y->order && x->dropout == y->dropout &&
@@ -135,6 +144,8 @@ ek_status ek_group_compare(ek_group_comparison *out, const ek_group_table *table
         ek_group_scores scores_a = {left.scores, left.failed, left.n};
         ek_group_scores scores_b = {right.scores, right.failed, right.n};
         out->numbers = ek_comparison_of(&scores_a, &scores_b, paired, RESAMPLE_SEED);
+        count_kinds(&left, &out->numbers.a);
+        count_kinds(&right, &out->numbers.b);
         out->verdict = ek_verdict_of(&out->numbers);
     }
     ek_group_runs_free(&left);

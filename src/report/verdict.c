@@ -237,6 +237,13 @@ static void warn_of_group(const ek_summary *s, const char *name, ek_buf *out)
                       "that of a mean is right in 66 to 94 of 100 cases, of an SD in 44 to 86).\n",
                       name, s->n);
     }
+    if (s->doomed > 0) {
+        ek_buf_printf(
+            out,
+            "%zu of the %zu failed runs of %s were stopped early by a rule: they have the "
+            "score of that step, and some might have succeeded.\n",
+            s->doomed, s->failed, name);
+    }
     if (s->failed == s->n && s->n > 0) {
         ek_buf_printf(out, "every run of %s failed: its spread is that of failed runs.\n", name);
     } else if (2 * s->failed > s->n) {

@@ -22,7 +22,8 @@ typedef struct {
     int64_t jobs, threads;
     char *output;
     bool force, dry_run, quiet, verbose, json, csv;
-    char *input, *name, *run, *runs;
+    char *input, *name, *run;
+    char *runs; /* of explain and probe */
     bool watch, plain_text, help;
     int format; /* of report: html, md, latex, csv, json */
     bool include_text, pdf;
@@ -34,7 +35,7 @@ typedef struct {
     double power;
     int64_t mask_seed; /* of eval on masked-LM */
     char *dump_masks;
-    char *runs, *mlm_model, *dump_examples, *learn_from; /* of probe */
+    char *mlm_model, *dump_examples, *learn_from; /* of probe */
     int64_t points, examples;
     double range;
     /* not options */
@@ -107,9 +108,6 @@ ek_status ek_cmd_eval_mlm(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_predict(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_verify(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_probe(ek_cli *cli, ek_error *err);
-/* `probe factor`, called by probe. */
-ek_status ek_cmd_probe_factor(ek_cli *cli, ek_error *err);
-ek_status ek_cmd_probe_doomed(ek_cli *cli, ek_error *err); /* probe doomed DIR */
 ek_status ek_cmd_bench(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_tokenize(ek_cli *cli, ek_error *err);
 ek_status ek_cmd_info(ek_cli *cli, ek_error *err);

@@ -144,7 +144,8 @@ static const ek_verb verbs[] = {
      "Writes {\"label\": .., \"logits\": [..], \"probs\": [..]} in the order of the input.",
      ek_cmd_predict},
     {"probe", "why runs differ: gradients, forgetting, the loss surface, drift", "WHAT DIR", 1, 2,
-     "runs learn_from input mlm_model mask_seed points range examples dump_examples jobs json csv output "
+     "runs learn_from input mlm_model mask_seed points range examples dump_examples jobs json csv "
+     "output "
      "recipe learning_rate num_train_epochs max_steps train_examples batch_size "
      "gradient_accumulation_steps lr_scheduler lr_power lr_end warmup_ratio warmup_steps "
      "adam_beta1 adam_beta2 bias_correction",

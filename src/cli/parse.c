@@ -25,7 +25,8 @@ static const ek_option rows[] = {
     {"run", NULL, 0, EK_OPTION_STRING, 0, FIELD(run), NULL, 0, 0, NULL, "Program", "RUN",
      "a run of a study: its number, GROUP/SEED, best or median; for train STUDY:RUN"},
     {"runs", NULL, 0, EK_OPTION_STRING, 0, FIELD(runs), NULL, 0, 0, NULL, "Program", "LIST",
-     "only these runs, by number, as in 3,7 or 1..5 [those that failed]"},
+     "only these runs, by number, as in 3,7 or 1..5 (of probe surface: the failed one, then the "
+     "successful one)"},
     {"watch", NULL, 'w', EK_OPTION_FLAG, 0, FIELD(watch), "false", 0, 0, NULL, "Program", NULL,
      "draw it again every two seconds until nobody is at work on the study; in a log, lines"},
     {"plain_text", NULL, 0, EK_OPTION_FLAG, 0, FIELD(plain_text), "false", 0, 0, NULL, "Program",
@@ -59,9 +60,6 @@ static const ek_option rows[] = {
     {"dump_masks", NULL, 0, EK_OPTION_STRING, 0, FIELD(dump_masks), NULL, 0, 0, NULL, "Program",
      "FILE",
      "write the masked blocks of --task mlm as JSONL: input_ids, labels (-100: not masked)"},
-    {"runs", NULL, 0, EK_OPTION_STRING, 0, FIELD(runs), NULL, 0, 0, NULL, "Program", "LIST",
-     "runs of a study by their numbers, as in 1..5,9 (of probe surface: the failed one, the "
-     "successful one)"},
     {"learn_from", NULL, 0, EK_OPTION_STRING, 0, FIELD(learn_from), NULL, 0, 0, NULL, "Program",
      "LIST",
      "of probe doomed: learn from these seeds, as in 1..10, and try it on the others [all]"},

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "cli/cli.h"
+#include "cli/probe.h"
 #include "report/doomed_note.h"
 #include "report/group_table.h"
 
@@ -187,21 +187,19 @@ static ek_status tell_groups(const ek_cli *cli, ek_store *store, const ek_group_
     return status;
 }
 
-ek_status ek_cmd_probe_doomed(ek_cli *cli, ek_error *err)
+ek_status ek_cli_probe_doomed(const ek_probe_call *call, ek_error *err)
 {
+    ek_cli *cli = call->cli;
     int64_t *seeds = NULL;
     size_t seed_count = 0;
     ek_store *store;
     ek_group_table table;
-    if (cli->argument_count < 2) {
-        return ek_error_set(err, EK_E_USAGE, "probe doomed needs the folder of a study");
-    }
     if (cli->learn_from) {
         ek_status status =
             ek_parse_list(cli->learn_from, 0, 4294967295, 100000, &seeds, &seed_count, err);
         EK_TRY(status == EK_OK ? EK_OK : ek_error_prefix(err, "--learn-from"));
     }
-    ek_status status = ek_store_open_read(&store, cli->arguments[1], err);
+    ek_status status = ek_store_open_read(&store, call->dir, err);
     if (status == EK_OK) {
         status = ek_group_table_load(&table, store, err);
         if (status == EK_OK) {

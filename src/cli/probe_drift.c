@@ -138,19 +138,18 @@ static ek_status write_drift(const ek_cli *cli, const char *dir, const ek_drift 
     return status;
 }
 
-ek_status ek_cli_probe_drift(const ek_cli *cli, const char *dir, const int64_t *ids, size_t count,
-                             const ek_probe_control *control, ek_error *err)
+ek_status ek_cli_probe_drift(const ek_probe_call *call, ek_error *err)
 {
     ek_probe_runs runs;
     ek_drift drift = {0};
-    EK_TRY(ek_probe_runs_open(&runs, dir, ids, count, err));
-    ek_status status = ek_probe_runs_make(&runs, control, err);
+    EK_TRY(ek_probe_runs_open(&runs, call->dir, call->ids, call->count, err));
+    ek_status status = ek_probe_runs_make(&runs, &call->control, err);
     if (status == EK_OK) {
-        status = ek_drift_measure(&drift, &runs, control, err);
+        status = ek_drift_measure(&drift, &runs, &call->control, err);
     }
     ek_progress_clear();
     if (status == EK_OK) {
-        status = write_drift(cli, dir, &drift, err);
+        status = write_drift(call->cli, call->dir, &drift, err);
         ek_drift_free(&drift);
     }
     ek_probe_runs_close(&runs);

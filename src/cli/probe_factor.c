@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "cli/cli.h"
+#include "cli/probe.h"
 #include "cli/progress.h"
 #include "report/figure_factor.h"
 
@@ -254,8 +254,9 @@ static ek_status print(const ek_cli *cli, const recipes *all, ek_error *err)
     return status;
 }
 
-ek_status ek_cmd_probe_factor(ek_cli *cli, ek_error *err)
+ek_status ek_cli_probe_factor(const ek_probe_call *call, ek_error *err)
 {
+    ek_cli *cli = call->cli;
     const ek_setting *flag = ek_settings_find(&cli->settings, "recipe");
     char *names = ek_strdup(flag ? flag->value : "devlin,stable");
     recipes all = {.count = 0};

@@ -9,7 +9,7 @@
 #include "probe/study_explanation.h"
 #include "report/lines.h"
 
-enum { MOST_RUNS = 1000000, WIDTH = 80 };
+enum { WIDTH = 80 };
 
 /* ---- which runs ------------------------------------------------------------------------------ */
 
@@ -44,10 +44,7 @@ static ek_status choose_runs(const ek_cli *cli, const ek_study_explanation *x, b
     for (size_t i = 0; !cli->runs && i < t->run_count; i++) {
         show[i] = x->runs[i].cause != NULL;
     }
-    if (!cli->runs) {
-        return EK_OK;
-    }
-    EK_TRY(ek_parse_list(cli->runs, 0, INT64_MAX - 1, MOST_RUNS, &ids, &count, err));
+    EK_TRY(ek_cli_runs(cli, &ids, &count, err));
     ek_status status = EK_OK;
     for (size_t k = 0; status == EK_OK && k < count; k++) {
         size_t i = 0;
@@ -266,7 +263,7 @@ ek_status ek_cmd_explain(ek_cli *cli, ek_error *err)
     ek_store *store;
     ek_study_explanation x = {0};
     EK_TRY(ek_store_open_read(&store, cli->arguments[0], err));
-    ek_status status = ek_study_explanation_load(&x, store, err);
+    ek_status status = ek_study_explanation_load(&x, store, cli->arguments[0], err);
     ek_store_close(store);
     if (status == EK_OK) {
         status = explain(cli, &x, err);

@@ -271,9 +271,12 @@ static void say_generalisation(ek_advice *advice, const ek_traces *t, const ek_t
 
 static void say_nothing(ek_advice *advice, const ek_evidence *cited)
 {
-    ek_buf_puts(&advice->text, "No change is supported. To learn more, repeat a failed seed with");
-    ek_buf_puts(&advice->text, cited->gradients.logged ? "" : " --log-gradients and");
-    ek_buf_puts(&advice->text, " --logging-steps 1 and more evaluations (--eval-steps).\n");
+    ek_buf_puts(&advice->text, "No change is supported. To learn more, ");
+    ek_buf_puts(&advice->text, cited->gradients.logged
+                                   ? ""
+                                   : "have 'evenkeel probe gradients' log the gradients, and ");
+    ek_buf_puts(&advice->text, "repeat a failed seed with --logging-steps 1 and more evaluations "
+                               "(--eval-steps).\n");
 }
 
 static void say_whole_group(ek_advice *advice, const ek_trace_group *here, const ek_evidence *cited)

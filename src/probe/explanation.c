@@ -393,8 +393,9 @@ static void say_alive(ek_buf *out, const ek_evidence *e)
 static void say_gradients(ek_buf *out, const ek_evidence *e, const ek_traces *t)
 {
     if (!e->gradients.logged) {
-        ek_buf_puts(out, "Gradients of the layers were not logged; --log-gradients would tell "
-                         "whether they vanish.\n");
+        ek_buf_puts(out,
+                    "Gradients of the layers were not logged; 'evenkeel probe gradients' makes "
+                    "the runs again with them, --log-gradients logs them at once.\n");
     } else if (e->gradients.vanished) {
         say_vanished(out, e, t);
     } else {
@@ -505,7 +506,7 @@ static void say_nonfinite(ek_buf *out, const ek_evidence *e)
                          : n->norm          ? "in the gradient norm, not in the loss"
                                             : "in a number that was not logged");
         ek_buf_puts(out, n->logged ? ", with finite gradients"
-                                   : " (--log-gradients would say in which tensors)");
+                                   : " (with --log-gradients it would say in which tensors)");
     }
     if (isfinite(n->norm_before)) {
         ek_buf_printf(out, "; the gradient norm logged before it was %.3g, %.3g at the start",

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "train/recipe.h"
 
@@ -41,6 +42,12 @@ static bool is_gradient(const char *name)
     return strncmp(name, prefix, sizeof prefix - 1) == 0;
 }
 
+static ek_status load_named(ek_trace_series *series, ek_store *store, int64_t id, const char *name,
+                            ek_error *err)
+{
+    return ek_store_series(store, id, name, &series->steps, &series->values, &series->count, err);
+}
+
 static ek_status plan_places(ek_trace_gradients *g, char **names, size_t count, ek_error *err)
 {
     size_t layers = 0;
@@ -60,13 +67,14 @@ static ek_status plan_places(ek_trace_gradients *g, char **names, size_t count, 
 }
 
 /* Adds the squares of one tensor's norms to its place; the first tensor sets the steps. */
-static ek_status add_tensor(ek_trace *run, ek_store *store, const char *name, ek_error *err)
+static ek_status add_tensor(ek_trace *run, ek_store *store, int64_t id, const char *name,
+                            ek_error *err)
 {
     ek_trace_gradients *g = &run->gradients;
     int64_t *steps;
     double *values;
     size_t count;
-    EK_TRY(ek_store_series(store, run->run, name, &steps, &values, &count, err));
+    EK_TRY(ek_store_series(store, id, name, &steps, &values, &count, err));
     if (!g->steps && count > 0) {
         g->norms = ek_calloc(g->places * count, sizeof *g->norms);
         if (!g->norms) {
@@ -96,21 +104,43 @@ static ek_status add_tensor(ek_trace *run, ek_store *store, const char *name, ek
     return EK_OK;
 }
 
-static ek_status load_gradients(ek_trace *run, ek_store *store, ek_error *err)
+/* What --log-gradients logs of the run that is `id` in store. */
+static ek_status load_gradients(ek_trace *run, ek_store *store, int64_t id, ek_error *err)
 {
     char **names;
     size_t count;
-    EK_TRY(ek_store_metric_names(store, run->run, &names, &count, err));
+    EK_TRY(load_named(&run->pooler_saturation, store, id, "pooler_saturation", err));
+    EK_TRY(load_named(&run->output_entropy, store, id, "output_entropy", err));
+    EK_TRY(ek_store_metric_names(store, id, &names, &count, err));
     ek_status status = plan_places(&run->gradients, names, count, err);
     for (size_t i = 0; i < count; i++) {
         if (status == EK_OK && run->gradients.places > 0 && is_gradient(names[i])) {
-            status = add_tensor(run, store, names[i], err);
+            status = add_tensor(run, store, id, names[i], err);
         }
         ek_free(names[i]);
     }
     ek_free(names);
     for (size_t i = 0; i < run->gradients.places * run->gradients.count; i++) {
         run->gradients.norms[i] = sqrt(run->gradients.norms[i]);
+    }
+    return status;
+}
+
+/* From the store of a run that was made again for its gradients; it is run 1 there. */
+static ek_status load_made_again(ek_trace *run, const char *dir, ek_error *err)
+{
+    char name[64];
+    snprintf(name, sizeof name, "probe/gradients/run-%lld", (long long)run->run);
+    char *own = ek_path_join(dir, name);
+    ek_store *store = NULL;
+    ek_status status = own ? EK_OK : no_memory(err);
+    if (status == EK_OK && ek_dir_exists(own)) {
+        status = ek_store_open_read(&store, own, err);
+    }
+    ek_free(own);
+    if (store) {
+        status = load_gradients(run, store, 1, err);
+        ek_store_close(store);
     }
     return status;
 }
@@ -125,18 +155,11 @@ static ek_status load_series(ek_trace *run, ek_store *store, const char *reporte
         ek_trace_series *series;
         const char *name;
     } wanted[] = {
-        {&run->loss, "train_loss"},
-        {&run->rate, "learning_rate"},
-        {&run->norm, "grad_norm"},
-        {&run->eval_loss, "eval_loss"},
-        {&run->eval_score, score},
-        {&run->pooler_saturation, "pooler_saturation"},
-        {&run->output_entropy, "output_entropy"},
+        {&run->loss, "train_loss"},     {&run->rate, "learning_rate"}, {&run->norm, "grad_norm"},
+        {&run->eval_loss, "eval_loss"}, {&run->eval_score, score},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-        ek_trace_series *s = wanted[i].series;
-        EK_TRY(ek_store_series(store, run->run, wanted[i].name, &s->steps, &s->values, &s->count,
-                               err));
+        EK_TRY(load_named(wanted[i].series, store, run->run, wanted[i].name, err));
     }
     return EK_OK;
 }
@@ -274,7 +297,8 @@ static ek_status group_of(ek_traces *t, ek_store *store, const char *name, size_
     return load_settings(&grown[*group], store, err);
 }
 
-static ek_status load_runs(ek_traces *t, ek_store *store, const ek_run_row *rows, ek_error *err)
+static ek_status load_runs(ek_traces *t, ek_store *store, const char *dir, const ek_run_row *rows,
+                           ek_error *err)
 {
     for (size_t i = 0; i < t->run_count; i++) {
         const ek_run_row *row = &rows[i];
@@ -295,12 +319,15 @@ static ek_status load_runs(ek_traces *t, ek_store *store, const ek_run_row *rows
         group->runs++;
         group->failed += run->outcome != EK_OUTCOME_OK;
         EK_TRY(load_series(run, store, t->facts.reported, err));
-        EK_TRY(load_gradients(run, store, err));
+        EK_TRY(load_gradients(run, store, run->run, err));
+        if (dir && run->gradients.places == 0) {
+            EK_TRY(load_made_again(run, dir, err));
+        }
     }
     return load_answers(t, store, err);
 }
 
-ek_status ek_traces_load(ek_traces *traces, ek_store *store, ek_error *err)
+ek_status ek_traces_load(ek_traces *traces, ek_store *store, const char *dir, ek_error *err)
 {
     *traces = (ek_traces){.truth_variance = (double)NAN};
     ek_run_row *rows = NULL;
@@ -310,7 +337,7 @@ ek_status ek_traces_load(ek_traces *traces, ek_store *store, ek_error *err)
     if (status == EK_OK) {
         traces->runs = ek_calloc(count, sizeof *traces->runs);
         traces->run_count = traces->runs ? count : 0;
-        status = traces->runs ? load_runs(traces, store, rows, err) : no_memory(err);
+        status = traces->runs ? load_runs(traces, store, dir, rows, err) : no_memory(err);
     }
     ek_run_rows_free(rows, count);
     if (status != EK_OK) {

@@ -1,7 +1,7 @@
 /* run_trace.h - what the store knows about the course of every run of a study, as plain arrays.
  *
  *     ek_traces traces = {0};
- *     ek_traces_load(&traces, store, &err);
+ *     ek_traces_load(&traces, store, dir, &err);
  *     ... traces.runs[i].loss.values ... evidence.h ...
  *     ek_traces_free(&traces);
  *
@@ -78,7 +78,9 @@ typedef struct {
     size_t run_count;
 } ek_traces;
 
-ek_status ek_traces_load(ek_traces *traces, ek_store *store, ek_error *err);
+/* dir: the study's folder, where runs that were made again for their gradients are looked up
+ * (DIR/probe/gradients, gradients.h), if these were not logged at first; NULL: the store alone. */
+ek_status ek_traces_load(ek_traces *traces, ek_store *store, const char *dir, ek_error *err);
 void ek_traces_free(ek_traces *traces); /* an all-zero one is fine */
 
 /* A setting of a group as a number: a flag is 0 or 1. NaN when it is not stored or no number. */

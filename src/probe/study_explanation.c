@@ -321,11 +321,12 @@ ek_status ek_study_explanation_of(ek_study_explanation *x, ek_traces *traces, ek
     return status;
 }
 
-ek_status ek_study_explanation_load(ek_study_explanation *x, ek_store *store, ek_error *err)
+ek_status ek_study_explanation_load(ek_study_explanation *x, ek_store *store, const char *dir,
+                                    ek_error *err)
 {
     ek_traces traces;
     *x = (ek_study_explanation){0};
-    EK_TRY(ek_traces_load(&traces, store, err));
+    EK_TRY(ek_traces_load(&traces, store, dir, err));
     return ek_study_explanation_of(x, &traces, err);
 }
 

@@ -2,11 +2,12 @@
  * share and successful ones do not, and the one change that the study supports.
  *
  *     ek_study_explanation x = {0};
- *     ek_study_explanation_load(&x, store, &err);
+ *     ek_study_explanation_load(&x, store, dir, &err);
  *     ... x.runs[i].cause, x.groups[g].advice, x.contrasts ...
  *     ek_study_explanation_free(&x);
  *
- * It reads the store and nothing else. The JSON is the contract of `explain --json`.
+ * It reads the store (and what `probe gradients` left beside it; dir as in ek_traces_load). The
+ * JSON is the contract of `explain --json`.
  */
 #ifndef EK_PROBE_STUDY_EXPLANATION_H
 #define EK_PROBE_STUDY_EXPLANATION_H
@@ -68,7 +69,8 @@ typedef struct {
 
 /* From traces that are read already; they are the explanation's from then on, also on errors. */
 ek_status ek_study_explanation_of(ek_study_explanation *x, ek_traces *traces, ek_error *err);
-ek_status ek_study_explanation_load(ek_study_explanation *x, ek_store *store, ek_error *err);
+ek_status ek_study_explanation_load(ek_study_explanation *x, ek_store *store, const char *dir,
+                                    ek_error *err);
 void ek_study_explanation_free(ek_study_explanation *x); /* an all-zero one is fine */
 
 /* One document: {"study":..,"runs":[..],"summary":{..}}. show[run_count]: which runs are in it. */

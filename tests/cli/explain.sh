@@ -68,7 +68,13 @@ expect 3 "no store.db" "$EVENKEEL" explain .
 # Without other runs, and without all that older stores lack.
 expect 0 "" "$EVENKEEL" study --model "$tiny" --train-file reviews.csv --recipe devlin --learning-rate 1 --num-train-epochs 6 \
   --batch-size 8 --max-seq-length 24 --logging-steps 1 --seeds 1..3 -q -o alone
-expect 0 "--log-gradients would tell" "$EVENKEEL" explain alone
+"$EVENKEEL" explain alone | tr -s ' \n' ' ' | grep -q "were not logged; 'evenkeel probe gradients' makes" || fail "no word on gradients"
+"$EVENKEEL" explain alone --json | jq -e '[.runs[].evidence.gradients] == [null, null, null]' >/dev/null || fail "gradients"
+# Made again for their gradients, the runs are explained with them.
+expect 0 "" "$EVENKEEL" probe gradients alone --runs 1,2 -q
+"$EVENKEEL" explain alone --json | jq -e '[.runs[].evidence.gradients != null] == [true, true, false]
+  and .runs[0].evidence.gradients.layers[1].first > 0' >/dev/null || fail "gradients made again"
+rm -r alone/probe
 expect 0 "smallest change: --learning-rate 0.5" "$EVENKEEL" explain alone
 sqlite3 alone/store.db "DELETE FROM metrics; DELETE FROM predictions; DELETE FROM config WHERE key != 'model'"
 expect 0 "not clear" "$EVENKEEL" explain alone

@@ -131,7 +131,7 @@ static void test_traces(void **state)
     ek_store *store = make_study();
     ek_traces t;
     ek_error err = {0};
-    if (ek_traces_load(&t, store, &err) != EK_OK) {
+    if (ek_traces_load(&t, store, NULL, &err) != EK_OK) {
         fail_msg("%s", err.message);
     }
     assert_int_equal(t.run_count, 6);
@@ -187,7 +187,7 @@ static void test_without_memory(void **state)
         ek_buf out = {0};
         ek_error err = {0};
         ek_mem_fail_after(n);
-        status = ek_study_explanation_load(&x, store, &err);
+        status = ek_study_explanation_load(&x, store, NULL, &err);
         if (status == EK_OK) {
             status = ek_study_explanation_json(&x, show, &out, &err);
         }

@@ -498,7 +498,7 @@ static ek_status load_drift(ek_figure_data *data, const char *dir, ek_buf *warni
 ek_status ek__figure_data_load(ek_figure_data *data, const ek_group_table *table, ek_store *store,
                                const char *study_dir, ek_buf *warnings, ek_error *err)
 {
-    *data = (ek_figure_data){.table = table, .store = store};
+    *data = (ek_figure_data){.table = table, .store = store, .study_dir = study_dir};
     ek_status status = load(data, err);
     if (status == EK_OK && study_dir) {
         status = load_forgetting(data, study_dir, warnings, err);

@@ -61,10 +61,11 @@ typedef struct {
     ek_store *store;
     ek_figure_run *runs; /* the done runs, by group, then by id */
     size_t run_count;
-    char **labels;      /* [table->count] names that can stand in a figure; unique */
-    double scale;       /* stored score times this is what is shown: 100, or 1 for errors */
-    const char *unit;   /* " (%)" or "" */
-    size_t most_logged; /* longest series before thinning */
+    char **labels;         /* [table->count] names that can stand in a figure; unique */
+    double scale;          /* stored score times this is what is shown: 100, or 1 for errors */
+    const char *unit;      /* " (%)" or "" */
+    size_t most_logged;    /* longest series before thinning */
+    const char *study_dir; /* NULL: none */
     /* What the probes of this study left; all zero where there is none. */
     ek_forgetting_file forgetting;
     ek_surface_file surface;
@@ -114,10 +115,20 @@ ek_status ek__figure_expected_best(const ek_figure_data *data, ek_figure_draft *
 ek_status ek__figure_variance_by_source(const ek_figure_data *data, ek_figure_draft *draft,
                                         ek_error *err);
 
-/* The runs of the figures of gradients: of those with logged gradients the failed one with the
- * median score, and a successful one, of its group where there is one. *count: 0 to 2. */
-ek_status ek__figure_gradient_runs(const ek_figure_data *data, const ek_figure_run *out[2],
-                                   size_t *count, ek_error *err);
+/* A run for the figures of gradients, and where its norms are: in the study's store, or in the one
+ * that `probe gradients` made (DIR/probe/gradients/run-<id>). */
+typedef struct {
+    const ek_figure_run *run;
+    ek_store *store;
+    int64_t id;      /* in that store */
+    ek_store *owned; /* to be closed, or NULL */
+} ek_gradient_source;
+/* Of the runs that have norms the failed one with the median score, and a successful one, of its
+ * group where there is one. *count: 0 to 2. Freed by ek__gradient_sources_close, also after an
+ * error. */
+ek_status ek__gradient_sources_open(const ek_figure_data *data, ek_gradient_source out[2],
+                                    size_t *count, ek_error *err);
+void ek__gradient_sources_close(ek_gradient_source sources[2]);
 
 /* Writes dir/<id>.tsv and dir/<id>.gp; dir is there. */
 ek_status ek__figure_write(const ek_figure_draft *draft, const char *dir, ek_error *err);

@@ -34,6 +34,7 @@ typedef struct {
 
 typedef struct {
     const ek_figure_run *run;
+    const ek_gradient_source *source;
     int64_t *steps; /* [count] */
     size_t count;
     series lines[KINDS][DEPTHS];
@@ -87,13 +88,12 @@ static void choose_depths(figure *f, char **names, size_t count)
 }
 
 /* Adds the squares of one parameter's norms; the first series sets the steps. */
-static ek_status add_series(const ek_figure_data *data, side *s, series *line, const char *name,
-                            ek_error *err)
+static ek_status add_series(side *s, series *line, const char *name, ek_error *err)
 {
     int64_t *steps;
     double *values;
     size_t count;
-    EK_TRY(ek_store_series(data->store, s->run->row->id, name, &steps, &values, &count, err));
+    EK_TRY(ek_store_series(s->source->store, s->source->id, name, &steps, &values, &count, err));
     if (!s->steps) {
         s->steps = steps;
         s->count = count;
@@ -112,8 +112,7 @@ static ek_status add_series(const ek_figure_data *data, side *s, series *line, c
                          : ek_error_set(err, EK_E_MEMORY, "no memory for the figure of gradients");
 }
 
-static ek_status add_named(const ek_figure_data *data, const figure *f, side *s, const char *name,
-                           ek_error *err)
+static ek_status add_named(const figure *f, side *s, const char *name, ek_error *err)
 {
     const char *rest;
     long layer = layer_of(name, &rest);
@@ -121,22 +120,22 @@ static ek_status add_named(const ek_figure_data *data, const figure *f, side *s,
         for (size_t d = 0; d < DEPTHS; d++) {
             if (f->depths[d] == layer &&
                 strncmp(rest, kinds[k].inside, strlen(kinds[k].inside)) == 0) {
-                return add_series(data, s, &s->lines[k][d], name, err);
+                return add_series(s, &s->lines[k][d], name, err);
             }
         }
     }
     return EK_OK;
 }
 
-static ek_status load_side(const ek_figure_data *data, figure *f, side *s, ek_error *err)
+static ek_status load_side(figure *f, side *s, ek_error *err)
 {
     char **names;
     size_t count;
-    EK_TRY(ek_store_metric_names(data->store, s->run->row->id, &names, &count, err));
+    EK_TRY(ek_store_metric_names(s->source->store, s->source->id, &names, &count, err));
     ek_status status = EK_OK;
     choose_depths(f, names, count);
     for (size_t i = 0; i < count; i++) {
-        status = status == EK_OK ? add_named(data, f, s, names[i], err) : status;
+        status = status == EK_OK ? add_named(f, s, names[i], err) : status;
         ek_free(names[i]);
     }
     ek_free(names);
@@ -298,12 +297,9 @@ static void put_words(const ek_figure_data *data, const figure *f, ek_figure_dra
 
 static ek_status make(const ek_figure_data *data, figure *f, ek_figure_draft *draft, ek_error *err)
 {
-    const ek_figure_run *runs[2];
     double low, high, last;
-    EK_TRY(ek__figure_gradient_runs(data, runs, &f->count, err));
     for (size_t s = 0; s < f->count; s++) {
-        f->sides[s].run = runs[s];
-        EK_TRY(load_side(data, f, &f->sides[s], err));
+        EK_TRY(load_side(f, &f->sides[s], err));
     }
     range_of(f, &low, &high, &last);
     if (!isfinite(low) || !(last > 0)) {
@@ -325,7 +321,16 @@ ek_status ek__figure_gradient_groups(const ek_figure_data *data, ek_figure_draft
                                      ek_error *err)
 {
     figure f = {.depths = {-1, -1, -1}};
-    ek_status status = make(data, &f, draft, err);
+    ek_gradient_source sources[2];
+    ek_status status = ek__gradient_sources_open(data, sources, &f.count, err);
+    for (size_t i = 0; i < f.count; i++) {
+        f.sides[i].run = sources[i].run;
+        f.sides[i].source = &sources[i];
+    }
+    if (status == EK_OK) {
+        status = make(data, &f, draft, err);
+    }
+    ek__gradient_sources_close(sources);
     figure_free(&f);
     return status;
 }

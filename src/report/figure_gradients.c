@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "report/figure_draft.h"
 
@@ -19,6 +20,7 @@ static const ek_legend_entry looks[LAYERS] = {
 
 typedef struct {
     const ek_figure_run *run;
+    const ek_gradient_source *source;
     int64_t *steps;
     double *norms[LAYERS]; /* [count], NULL: the model has no such layer */
     size_t count;
@@ -39,6 +41,8 @@ static void panel_free(panel *p)
     }
 }
 
+static const char prefix[] = "grad_norm/";
+
 /* ---- which runs ------------------------------------------------------------------------------ */
 
 static int by_score(const void *a, const void *b)
@@ -49,15 +53,14 @@ static int by_score(const void *a, const void *b)
     return order ? order : (x->row->id > y->row->id) - (x->row->id < y->row->id);
 }
 
-/* The run in the middle of the order of scores, of those with logged gradients; group NULL: of any.
- */
+/* The run in the middle of the order of scores, of those with norms; group NULL: of any. */
 static const ek_figure_run *median_run(const ek_figure_data *data, const bool *logged, bool failed,
                                        const size_t *group, const ek_figure_run **scratch)
 {
     size_t n = 0;
     for (size_t i = 0; i < data->run_count; i++) {
         const ek_figure_run *run = &data->runs[i];
-        if (run->failed == failed && logged[run->group] && (!group || run->group == *group)) {
+        if (run->failed == failed && logged[i] && (!group || run->group == *group)) {
             scratch[n++] = run;
         }
     }
@@ -69,46 +72,116 @@ static const ek_figure_run *median_run(const ek_figure_data *data, const bool *l
 }
 
 /* A failed run and a successful one, of the same group where there is one. */
-static size_t choose_runs(const ek_figure_data *data, const bool *logged,
-                          const ek_figure_run *out[2], const ek_figure_run **scratch)
+static size_t choose_runs(const ek_figure_data *data, const bool *logged, ek_gradient_source out[2],
+                          const ek_figure_run **scratch)
 {
     const ek_figure_run *failed = median_run(data, logged, true, NULL, scratch), *ok = NULL;
     size_t count = 0;
     if (failed) {
         ok = median_run(data, logged, false, &failed->group, scratch);
-        out[count++] = failed;
+        out[count++].run = failed;
     }
     ok = ok ? ok : median_run(data, logged, false, NULL, scratch);
     if (ok) {
-        out[count++] = ok;
+        out[count++].run = ok;
     }
     return count;
 }
 
-ek_status ek__figure_gradient_runs(const ek_figure_data *data, const ek_figure_run *out[2],
-                                   size_t *count, ek_error *err)
+/* Whether run 1 of a store is this run, with norms. */
+static bool has_norms(ek_store *store, const ek_run_row *run)
 {
-    bool *logged = ek_calloc(data->table->count, sizeof *logged);
-    const ek_figure_run **scratch = ek_calloc(data->run_count, sizeof *scratch);
-    ek_status status =
-        logged && scratch ? EK_OK
-                          : ek_error_set(err, EK_E_MEMORY, "no memory for the figure of gradients");
-    for (size_t g = 0; status == EK_OK && g < data->table->count; g++) {
-        ek_buf value = {0};
-        status = ek_store_group_value(data->store, data->table->rows[g].group, "log_gradients",
-                                      &value, err);
-        logged[g] = strcmp(ek_buf_text(&value), "true") == 0;
-        ek_buf_deinit(&value);
+    ek_error ignored = {0};
+    ek_run_row *rows = NULL;
+    char **names = NULL;
+    size_t row_count = 0, count = 0;
+    bool same = ek_store_runs(store, &rows, &row_count, &ignored) == EK_OK && row_count > 0 &&
+                rows[0].id == 1 && strcmp(rows[0].weights_hash, run->weights_hash) == 0;
+    ek_run_rows_free(rows, row_count);
+    bool has = false;
+    if (same && ek_store_metric_names(store, 1, &names, &count, &ignored) == EK_OK) {
+        for (size_t i = 0; i < count; i++) {
+            has = has || strncmp(names[i], prefix, sizeof prefix - 1) == 0;
+            ek_free(names[i]);
+        }
+        ek_free(names);
     }
-    *count = status == EK_OK ? choose_runs(data, logged, out, scratch) : 0;
+    return has;
+}
+
+/* The store of a run that was made again for its gradients, opened; NULL where there is none that
+ * can be used. */
+static ek_store *open_own(const ek_figure_data *data, const ek_run_row *run)
+{
+    char place[64];
+    ek_error ignored = {0};
+    ek_store *store = NULL;
+    snprintf(place, sizeof place, "probe/gradients/run-%lld", (long long)run->id);
+    char *dir = data->study_dir ? ek_path_join(data->study_dir, place) : NULL;
+    if (dir && ek_dir_exists(dir) && ek_store_open_read(&store, dir, &ignored) != EK_OK) {
+        store = NULL;
+    }
+    ek_free(dir);
+    if (store && !has_norms(store, run)) {
+        ek_store_close(store);
+        store = NULL;
+    }
+    return store;
+}
+
+/* Which runs have norms: in the study's store, or in one of their own. */
+static ek_status find_logged(const ek_figure_data *data, bool *logged, ek_error *err)
+{
+    for (size_t g = 0; g < data->table->count; g++) {
+        ek_buf value = {0};
+        ek_status status = ek_store_group_value(data->store, data->table->rows[g].group,
+                                                "log_gradients", &value, err);
+        bool whole = strcmp(ek_buf_text(&value), "true") == 0;
+        ek_buf_deinit(&value);
+        EK_TRY(status);
+        for (size_t i = 0; i < data->run_count; i++) {
+            if (data->runs[i].group == g) {
+                ek_store *own = whole ? NULL : open_own(data, data->runs[i].row);
+                logged[i] = whole || own;
+                ek_store_close(own);
+            }
+        }
+    }
+    return EK_OK;
+}
+
+ek_status ek__gradient_sources_open(const ek_figure_data *data, ek_gradient_source out[2],
+                                    size_t *count, ek_error *err)
+{
+    bool *logged = ek_calloc(data->run_count, sizeof *logged);
+    const ek_figure_run **scratch = ek_calloc(data->run_count, sizeof *scratch);
+    out[0] = out[1] = (ek_gradient_source){.run = NULL};
+    *count = 0;
+    ek_status status =
+        logged && scratch ? find_logged(data, logged, err)
+                          : ek_error_set(err, EK_E_MEMORY, "no memory for the figure of gradients");
+    if (status == EK_OK) {
+        *count = choose_runs(data, logged, out, scratch);
+    }
+    for (size_t i = 0; i < *count; i++) {
+        out[i].owned = open_own(data, out[i].run->row);
+        out[i].store = out[i].owned ? out[i].owned : data->store;
+        out[i].id = out[i].owned ? 1 : out[i].run->row->id;
+    }
     ek_free(logged);
     ek_free(scratch);
     return status;
 }
 
-/* ---- norms ----------------------------------------------------------------------------------- */
+void ek__gradient_sources_close(ek_gradient_source sources[2])
+{
+    for (size_t i = 0; i < 2; i++) {
+        ek_store_close(sources[i].owned);
+        sources[i].owned = NULL;
+    }
+}
 
-static const char prefix[] = "grad_norm/";
+/* ---- norms ----------------------------------------------------------------------------------- */
 
 /* The number of the encoder layer that a parameter belongs to, -1 for others. */
 static long encoder_layer(const char *name)
@@ -155,13 +228,12 @@ static void choose_layers(figure *f, char **names, size_t count)
 }
 
 /* Adds the squares of one parameter's norms; the first series sets the steps. */
-static ek_status add_parameter(const ek_figure_data *data, panel *p, int line, const char *name,
-                               ek_error *err)
+static ek_status add_parameter(panel *p, int line, const char *name, ek_error *err)
 {
     int64_t *steps;
     double *values;
     size_t count;
-    EK_TRY(ek_store_series(data->store, p->run->row->id, name, &steps, &values, &count, err));
+    EK_TRY(ek_store_series(p->source->store, p->source->id, name, &steps, &values, &count, err));
     ek_status status = EK_OK;
     if (!p->steps) {
         p->steps = steps;
@@ -183,17 +255,17 @@ static ek_status add_parameter(const ek_figure_data *data, panel *p, int line, c
     return status;
 }
 
-static ek_status load_panel(const ek_figure_data *data, figure *f, panel *p, ek_error *err)
+static ek_status load_panel(figure *f, panel *p, ek_error *err)
 {
     char **names;
     size_t count;
-    EK_TRY(ek_store_metric_names(data->store, p->run->row->id, &names, &count, err));
+    EK_TRY(ek_store_metric_names(p->source->store, p->source->id, &names, &count, err));
     ek_status status = EK_OK;
     choose_layers(f, names, count);
     for (size_t i = 0; i < count; i++) {
         int line = strncmp(names[i], prefix, sizeof prefix - 1) == 0 ? line_of(f, names[i]) : -1;
         if (status == EK_OK && line >= 0) {
-            status = add_parameter(data, p, line, names[i], err);
+            status = add_parameter(p, line, names[i], err);
         }
         ek_free(names[i]);
     }
@@ -371,12 +443,9 @@ static void put_words(const ek_figure_data *data, const figure *f, ek_figure_dra
 
 static ek_status make(const ek_figure_data *data, figure *f, ek_figure_draft *draft, ek_error *err)
 {
-    const ek_figure_run *runs[2];
-    EK_TRY(ek__figure_gradient_runs(data, runs, &f->count, err));
     bool any = false;
     for (size_t i = 0; i < f->count; i++) {
-        f->panels[i].run = runs[i];
-        EK_TRY(load_panel(data, f, &f->panels[i], err));
+        EK_TRY(load_panel(f, &f->panels[i], err));
         any = any || f->panels[i].count > 0;
     }
     if (!any) {
@@ -398,7 +467,16 @@ ek_status ek__figure_gradient_norms(const ek_figure_data *data, ek_figure_draft 
                                     ek_error *err)
 {
     figure f = {.count = 0};
-    ek_status status = make(data, &f, draft, err);
+    ek_gradient_source sources[2];
+    ek_status status = ek__gradient_sources_open(data, sources, &f.count, err);
+    for (size_t i = 0; i < f.count; i++) {
+        f.panels[i].run = sources[i].run;
+        f.panels[i].source = &sources[i];
+    }
+    if (status == EK_OK) {
+        status = make(data, &f, draft, err);
+    }
+    ek__gradient_sources_close(sources);
     panel_free(&f.panels[0]);
     panel_free(&f.panels[1]);
     return status;

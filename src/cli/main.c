@@ -43,7 +43,8 @@ static const ek_verb verbs[] = {
      "evenkeel study --model DIR --train-file reviews.csv --recipe devlin,stable --seeds 1..10 -o "
      "s\n"
      "evenkeel study rte.yaml -o rte\n"
-     "evenkeel study rte.yaml -o rte --seeds 1..25      # adds seeds; finished runs stay",
+     "evenkeel study rte.yaml -o rte --seeds 1..25      # adds seeds; finished runs stay\n"
+     "evenkeel study rte.yaml -o rte-50 --seeds 1..50 --stop-doomed 1..10",
      "Interrupt it whenever you like: the same command continues. More seeds or recipes extend "
      "the\n"
      "study; changed values are refused with a diff.",

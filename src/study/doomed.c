@@ -283,7 +283,9 @@ void ek_doomed_reason(const ek_doomed_rule *rule, char out[200])
     if (rule->trusted) {
         return;
     }
-    if (rule->step == 0) {
+    if (rule->runs == 0) {
+        snprintf(out, 200, "there is no finished run to learn from");
+    } else if (rule->step == 0) {
         snprintf(out, 200,
                  "nothing is logged in the first %d %% of its steps (--logging-steps is larger "
                  "than that, or 0)",

@@ -78,5 +78,10 @@ ek_status ek_doomed_check_spec(const ek_spec *spec, ek_error *err);
 ek_status ek_doomed_load(ek_doomed_rule *rule, ek_store *store, const char *group, ek_error *err);
 ek_status ek_doomed_save(const ek_doomed_rule *rule, ek_store *store, const char *group,
                          ek_error *err);
+/* The stored rule of a group, or, when there is none, the one that its done runs of the seeds of
+ * stop_doomed teach: stored, and said (ek_info). From what is stored, so that it is the same in
+ * whatever order the runs came to their end. */
+ek_status ek_doomed_settle(ek_doomed_rule *rule, ek_store *store, const ek_spec *spec, size_t arm,
+                           ek_error *err);
 
 #endif

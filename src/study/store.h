@@ -2,8 +2,8 @@
  *
  * Tables (docs/store.md): studies, groups, runs, config, metrics, predictions, environment.
  * Status (queued, running, done, crashed, interrupted) says how the process ended, outcome (ok,
- * failed, diverged, doomed) whether it learned. SQLite has no NaN: a non-finite value is stored as NULL
- * with its kind ("nan", "inf", "-inf") and bits in columns beside it.
+ * failed, diverged, doomed) whether it learned. SQLite has no NaN: a non-finite value is stored as
+ * NULL with its kind ("nan", "inf", "-inf") and bits in columns beside it.
  *
  * Only the coordinator opens the store, after its workers are started. A finished run is written in
  * one transaction: after a crash at any point a run is either whole or absent. A lock file
@@ -64,8 +64,8 @@ bool ek_store_is_written(const char *dir);
 
 /* First call: records the study, its groups and queued runs. Later calls: new seeds and groups are
  * added; a changed value of an existing group, of stop_doomed, of the model's or the data's hash is
- * EK_E_USAGE with a diff, one line a value (jobs and threads may differ). Runs left "running" by a dead coordinator
- * become "interrupted" and are queued again. */
+ * EK_E_USAGE with a diff, one line a value (jobs and threads may differ). Runs left "running" by a
+ * dead coordinator become "interrupted" and are queued again. */
 ek_status ek_store_register(ek_store *store, const ek_spec *spec, const ek_study_facts *facts,
                             ek_error *err);
 

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "study/doomed.h"
 #include "study/store_sql.h"
@@ -246,4 +247,43 @@ ek_status ek_doomed_load(ek_doomed_rule *rule, ek_store *store, const char *grou
     }
     sqlite3_finalize(statement);
     return status;
+}
+
+static void say_rule(const ek_doomed_rule *rule, const char *group)
+{
+    char text[96], reason[200];
+    ek_doomed_rule_text(rule, text);
+    ek_doomed_reason(rule, reason);
+    if (rule->trusted) {
+        ek_info("%s: a run is doomed when at step %lld %s (learned from %zu runs; cross-validated "
+                "precision %.2f [%.2f, %.2f], recall %.2f)",
+                group, (long long)rule->step, text, rule->runs, rule->check.precision,
+                rule->check.precision_low, rule->check.precision_high, rule->check.recall);
+    } else {
+        ek_info("%s: no run is stopped early: %s", group, reason);
+    }
+}
+
+ek_status ek_doomed_settle(ek_doomed_rule *rule, ek_store *store, const ek_spec *spec, size_t arm,
+                           ek_error *err)
+{
+    const char *group = spec->arms[arm].group;
+    ek_doomed_runs runs;
+    int64_t *seeds;
+    size_t count;
+    EK_TRY(ek_doomed_load(rule, store, group, err));
+    if (rule->known) {
+        return EK_OK;
+    }
+    EK_TRY(ek_parse_list(spec->options.stop_doomed, 0, 4294967295, spec->run_count, &seeds, &count,
+                         err));
+    ek_status status = ek_doomed_runs_read(&runs, store, group, seeds, count, true, err);
+    ek_free(seeds);
+    EK_TRY(status);
+    status = ek_doomed_learn(rule, &runs, err);
+    ek_doomed_runs_free(&runs);
+    EK_TRY(status);
+    EK_TRY(ek_doomed_save(rule, store, group, err));
+    say_rule(rule, group);
+    return EK_OK;
 }

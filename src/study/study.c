@@ -161,41 +161,10 @@ static void count_outcome(struct work *work, ek_outcome outcome)
 
 /* ---- doomed runs ----------------------------------------------------------------------------- */
 
-/* Learns the rule of a group, or takes the stored one. From what is stored, so that it is the same
- * whenever and in whatever order the runs came to their end. */
+/* All that a group's rule waits for is done. */
 static ek_status settle_rule(struct work *work, size_t arm, ek_error *err)
 {
-    const ek_spec *spec = work->inputs->spec;
-    const char *group = spec->arms[arm].group;
-    ek_doomed_rule *rule = &work->rules[arm];
-    int64_t *seeds;
-    size_t count;
-    EK_TRY(ek_doomed_load(rule, work->store, group, err));
-    if (rule->known) {
-        return EK_OK;
-    }
-    EK_TRY(ek_parse_list(spec->options.stop_doomed, 0, 4294967295, spec->run_count, &seeds, &count,
-                         err));
-    ek_doomed_runs runs;
-    ek_status status = ek_doomed_runs_read(&runs, work->store, group, seeds, count, true, err);
-    ek_free(seeds);
-    EK_TRY(status);
-    status = ek_doomed_learn(rule, &runs, err);
-    ek_doomed_runs_free(&runs);
-    EK_TRY(status);
-    EK_TRY(ek_doomed_save(rule, work->store, group, err));
-    char text[96], reason[200];
-    ek_doomed_rule_text(rule, text);
-    ek_doomed_reason(rule, reason);
-    if (rule->trusted) {
-        ek_info("%s: a run is doomed when at step %lld %s (learned from %zu runs; cross-validated "
-                "precision %.2f [%.2f, %.2f], recall %.2f)",
-                group, (long long)rule->step, text, rule->runs, rule->check.precision,
-                rule->check.precision_low, rule->check.precision_high, rule->check.recall);
-    } else {
-        ek_info("%s: no run is stopped early: %s", group, reason);
-    }
-    return EK_OK;
+    return ek_doomed_settle(&work->rules[arm], work->store, work->inputs->spec, arm, err);
 }
 
 static ek_status prepare_rules(struct work *work, ek_error *err)
@@ -221,6 +190,16 @@ static ek_status count_learned(struct work *work, const ek_planned_run *run, ek_
 {
     return run->learns && --work->learning_left[run->arm] == 0 ? settle_rule(work, run->arm, err)
                                                                : EK_OK;
+}
+
+static bool rule_is_missing(const struct work *work)
+{
+    const ek_spec *spec = work->inputs->spec;
+    bool missing = false;
+    for (size_t a = 0; spec->options.stop_doomed && a < spec->arm_count; a++) {
+        missing = missing || !work->rules[a].known;
+    }
+    return missing;
 }
 
 /* The rule that a run may be stopped by; all zero: none. */
@@ -629,8 +608,11 @@ static ek_status run_study(struct work *work, const char *dir, ek_error *err)
     }
     if (work->done < runs) {
         return ek_error_set(err, EK_E_UNFINISHED,
-                            "%zu of %zu runs did not finish; the same command tries them again",
-                            runs - work->done, runs);
+                            "%zu of %zu runs did not finish%s; the same command tries them again",
+                            runs - work->done, runs,
+                            rule_is_missing(work)
+                                ? " (some of them wait for runs that --stop-doomed learns from)"
+                                : "");
     }
     return EK_OK;
 }

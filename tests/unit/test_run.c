@@ -445,6 +445,62 @@ static void failed_and_diverged(void **state)
     ek_run_result_free(&result);
 }
 
+struct oracle {
+    int asked;
+    bool answer;
+    ek_status status;
+};
+
+static ek_status ask(void *user, bool *doomed, ek_error *err)
+{
+    struct oracle *oracle = user;
+    oracle->asked++;
+    *doomed = oracle->answer;
+    return oracle->status == EK_OK ? EK_OK : ek_error_set(err, oracle->status, "no answer");
+}
+
+/* Where the rate is constant, a run that is ended at step 7 is the run of 7 steps. */
+static void ended_early(void **state)
+{
+    (void)state;
+    ek_error err = {0};
+    ek_recipe recipe = quick_recipe();
+    recipe.lr_scheduler = EK_SCHEDULE_CONSTANT;
+    recipe.warmup_ratio = 0;
+    ek_run_input input = input_of(&recipe);
+    ek_run_result early, whole;
+    char untouched[65];
+    struct oracle oracle = {.answer = true};
+    hash_of(&input, compute, untouched);
+    input.early = (ek_early_stop){7, ask, &oracle}; /* an epoch has 6 steps */
+    input.baseline = 0;
+    assert_int_equal(ek_run_execute(&early, &input, compute, NULL, &err), EK_OK);
+    assert_int_equal(oracle.asked, 1);
+    assert_int_equal(early.outcome, EK_OUTCOME_DOOMED); /* though above the baseline */
+    assert_string_equal(ek_outcome_name(early.outcome), "doomed");
+    assert_int_equal(early.total_steps, 18);
+    recipe.max_steps = 7;
+    input.early = (ek_early_stop){0};
+    assert_int_equal(ek_run_execute(&whole, &input, compute, NULL, &err), EK_OK);
+    assert_string_equal(early.weights_hash, whole.weights_hash);
+    assert_true(early.score == whole.score);
+    assert_memory_equal(early.predictions.logits, whole.predictions.logits,
+                        VALIDATION * 2 * sizeof(float));
+    ek_run_result_free(&early);
+    ek_run_result_free(&whole);
+
+    /* A no leaves the run as it is; a failure to answer is the run's. */
+    recipe.max_steps = 0;
+    oracle = (struct oracle){.answer = false};
+    input.early = (ek_early_stop){7, ask, &oracle};
+    char asked[65];
+    hash_of(&input, compute, asked);
+    assert_string_equal(asked, untouched);
+    assert_int_equal(oracle.asked, 1);
+    oracle.status = EK_E_MEMORY;
+    assert_int_equal(ek_run_execute(&early, &input, compute, NULL, &err), EK_E_MEMORY);
+}
+
 static void without_memory(void **state)
 {
     (void)state;
@@ -506,6 +562,7 @@ int main(void)
         cmocka_unit_test(evaluation_does_not_change_the_run),
         cmocka_unit_test(best_is_not_last),
         cmocka_unit_test(failed_and_diverged),
+        cmocka_unit_test(ended_early),
         cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

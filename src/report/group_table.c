@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "data/task.h"
+#include "report/lines.h"
 #include "report/numbers.h"
 
 enum { RESAMPLE_SEED = 1, SEEDS_FEW = 5 };
@@ -237,10 +238,10 @@ static void text_notes(const ek_group_table *table, ek_buf *out)
                       diverged);
     }
     for (size_t i = 0; i < table->count; i++) {
-        const ek_group_row *row = &table->rows[i];
-        ek_buf_puts(out, row->doomed.rule.known ? " " : "");
-        ek_doomed_note(&row->doomed, row->group, 100, 1, out);
-        ek_buf_puts(out, row->doomed.rule.known ? "\n" : "");
+        ek_buf note = {0};
+        ek_doomed_note(&table->rows[i].doomed, table->rows[i].group, 100, 1, &note);
+        ek_lines_wrap(out, " ", "   ", ek_buf_text(&note));
+        ek_buf_deinit(&note);
     }
     if (strcmp(table->checkpoint, "best") == 0) {
         ek_buf_puts(out, " warning: the best checkpoint was chosen on the reported split: scores "

@@ -178,15 +178,23 @@ bool ek_param_place(const char *name, int32_t *layer, ek_param_group *group)
     };
     static const char encoder[] = "encoder.layer.";
     int32_t number = -1;
-    if (strncmp(name, prefix, sizeof prefix - 1) == 0) {
-        name += sizeof prefix - 1;
+    /* A family's prefix, as in "roberta.encoder.", is a word before one of these. */
+    static const char *const roots[] = {"encoder.", "embeddings.", "pooler."};
+    const char *rest = strchr(name, '.');
+    for (size_t i = 0; rest && i < sizeof roots / sizeof *roots; i++) {
+        if (strncmp(rest + 1, roots[i], strlen(roots[i])) == 0) {
+            name = rest + 1;
+            break;
+        }
     }
     if (strncmp(name, encoder, sizeof encoder - 1) == 0) {
         name += sizeof encoder - 1;
         for (number = 0; *name >= '0' && *name <= '9' && number < 10000; name++) {
             number = number * 10 + (*name - '0');
         }
-        name += *name == '.';
+        if (*name++ != '.') {
+            return false;
+        }
     }
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (strncmp(name, parts[i].start, strlen(parts[i].start)) == 0) {

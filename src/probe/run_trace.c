@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "model/params.h"
 #include "train/recipe.h"
 
 static const char prefix[] = "grad_norm/";
@@ -18,28 +19,32 @@ static ek_status no_memory(ek_error *err)
 
 /* ---- gradients ------------------------------------------------------------------------------- */
 
-/* The number of the encoder layer that a parameter belongs to, from 0; -1 for others. */
-static long encoder_layer(const char *name)
-{
-    const char *at = strstr(name, "encoder.layer.");
-    long layer = at ? strtol(at + strlen("encoder.layer."), NULL, 10) : -1;
-    return layer < 10000 ? layer : -1;
-}
-
-/* The place of a parameter, or -1: none of those that are watched. */
-static long place_of(const char *name, size_t encoder_layers)
-{
-    long layer = encoder_layer(name);
-    return layer >= 0                    ? layer + 1
-           : strstr(name, "embeddings.") ? 0
-           : strstr(name, "pooler.")     ? (long)encoder_layers + 1
-           : strstr(name, "classifier.") ? (long)encoder_layers + 2
-                                         : -1;
-}
-
 static bool is_gradient(const char *name)
 {
     return strncmp(name, prefix, sizeof prefix - 1) == 0;
+}
+
+/* The number of the encoder layer that a gradient belongs to, from 0; -1 for others. */
+static long encoder_layer(const char *name)
+{
+    int32_t layer;
+    ek_param_group group;
+    bool known = is_gradient(name) && ek_param_place(name + sizeof prefix - 1, &layer, &group);
+    return known && layer < INT32_MAX ? layer : -1;
+}
+
+/* The place of a gradient, or -1: none of those that are watched. */
+static long place_of(const char *name, size_t encoder_layers)
+{
+    int32_t layer;
+    ek_param_group group;
+    if (!is_gradient(name) || !ek_param_place(name + sizeof prefix - 1, &layer, &group)) {
+        return -1;
+    }
+    return group == EK_GROUP_POOLER       ? (long)encoder_layers + 1
+           : group == EK_GROUP_CLASSIFIER ? (long)encoder_layers + 2
+           : layer < INT32_MAX            ? layer + 1
+                                          : -1;
 }
 
 static ek_status load_named(ek_trace_series *series, ek_store *store, int64_t id, const char *name,
@@ -53,7 +58,7 @@ static ek_status plan_places(ek_trace_gradients *g, char **names, size_t count, 
     size_t layers = 0;
     bool any = false;
     for (size_t i = 0; i < count; i++) {
-        long layer = is_gradient(names[i]) ? encoder_layer(names[i]) : -1;
+        long layer = encoder_layer(names[i]);
         any = any || is_gradient(names[i]);
         layers = layer >= 0 && (size_t)layer + 1 > layers ? (size_t)layer + 1 : layers;
     }

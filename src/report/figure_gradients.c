@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "model/params.h"
 #include "report/figure_draft.h"
 
 enum { LAYERS = 7, TITLE = 26, PANEL = 210, BETWEEN = 34, BOTTOM = 58 };
@@ -183,37 +184,41 @@ void ek__gradient_sources_close(ek_gradient_source sources[2])
 
 /* ---- norms ----------------------------------------------------------------------------------- */
 
-/* The number of the encoder layer that a parameter belongs to, -1 for others. */
+/* The number of the encoder layer that a gradient belongs to, -1 for others. */
 static long encoder_layer(const char *name)
 {
-    const char *at = strstr(name, "encoder.layer.");
-    return at ? strtol(at + strlen("encoder.layer."), NULL, 10) : -1;
+    int32_t layer;
+    ek_param_group group;
+    bool known = strncmp(name, prefix, sizeof prefix - 1) == 0 &&
+                 ek_param_place(name + sizeof prefix - 1, &layer, &group);
+    return known && layer < INT32_MAX ? layer : -1;
 }
 
-/* Which line a parameter belongs to, -1 for none. */
+/* Which line a gradient belongs to, -1 for none. */
 static int line_of(const figure *f, const char *name)
 {
-    long layer = encoder_layer(name);
-    if (layer >= 0) {
-        for (int i = 1; i <= 4; i++) {
-            if (f->chosen[i] == layer) {
-                return i;
-            }
-        }
+    int32_t layer;
+    ek_param_group group;
+    if (strncmp(name, prefix, sizeof prefix - 1) != 0 ||
+        !ek_param_place(name + sizeof prefix - 1, &layer, &group)) {
         return -1;
     }
-    return strstr(name, "embeddings.")   ? 0
-           : strstr(name, "pooler.")     ? 5
-           : strstr(name, "classifier.") ? 6
-                                         : -1;
+    for (int i = 1; i <= 4; i++) {
+        if (layer >= 0 && f->chosen[i] == layer) {
+            return i;
+        }
+    }
+    return group == EK_GROUP_EMBEDDINGS   ? 0
+           : group == EK_GROUP_POOLER     ? 5
+           : group == EK_GROUP_CLASSIFIER ? 6
+                                          : -1;
 }
 
 static void choose_layers(figure *f, char **names, size_t count)
 {
     long layers = 0;
     for (size_t i = 0; i < count; i++) {
-        long layer =
-            strncmp(names[i], prefix, sizeof prefix - 1) == 0 ? encoder_layer(names[i]) : -1;
+        long layer = encoder_layer(names[i]);
         layers = layer + 1 > layers ? layer + 1 : layers;
     }
     const long wanted[4] = {0, (layers + 1) / 3 - 1, (2 * layers + 1) / 3 - 1, layers - 1};

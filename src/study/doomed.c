@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "model/params.h"
 #include "base/realmath.h"
 
 #define LOG10_E 0.43429448190325182765
@@ -54,15 +55,12 @@ struct point {
 
 static int64_t layer_of(const char *name)
 {
-    static const char start[] = "grad_norm/", layer[] = "encoder.layer.";
-    const char *at = strncmp(name, start, sizeof start - 1) == 0 ? strstr(name, layer) : NULL;
-    int64_t number = 0;
-    int digits = 0;
-    for (at = at ? at + sizeof layer - 1 : ""; *at >= '0' && *at <= '9' && digits < 6; at++) {
-        number = 10 * number + (*at - '0');
-        digits++;
-    }
-    return digits > 0 && *at == '.' ? number : -1;
+    static const char start[] = "grad_norm/";
+    int32_t layer;
+    ek_param_group group;
+    bool known = strncmp(name, start, sizeof start - 1) == 0 &&
+                 ek_param_place(name + sizeof start - 1, &layer, &group);
+    return known && layer < INT32_MAX ? layer : -1;
 }
 
 bool ek_doomed_looks_at(const char *name)

@@ -495,11 +495,35 @@ static ek_status load_drift(ek_figure_data *data, const char *dir, ek_buf *warni
     return forgive(status, &own, warnings, err);
 }
 
+/* Takes the losses of full passes over the training examples for final_loss, if all runs that have
+ * a training loss have one: two kinds of loss do not stand in one figure. */
+static ek_status load_full_passes(ek_figure_data *data, ek_error *err)
+{
+    double *losses = ek_calloc(data->run_count, sizeof *losses);
+    ek_status status = losses ? EK_OK : ek_error_set(err, EK_E_MEMORY, "no memory for the figures");
+    bool all = data->run_count > 0;
+    for (size_t i = 0; i < data->run_count && all && status == EK_OK; i++) {
+        ek_figure_series series = {0};
+        status = load_series(&series, &losses[i], data->store, data->runs[i].row->id,
+                             "train_eval_loss", err);
+        all = series.logged > 0 || isnan(data->runs[i].final_loss);
+        ek_free(series.steps);
+        ek_free(series.values);
+    }
+    for (size_t i = 0; i < data->run_count && all && status == EK_OK; i++) {
+        data->full_pass = true;
+        data->runs[i].final_loss = isnan(data->runs[i].final_loss) ? (double)NAN : losses[i];
+    }
+    ek_free(losses);
+    return status;
+}
+
 ek_status ek__figure_data_load(ek_figure_data *data, const ek_group_table *table, ek_store *store,
                                const char *study_dir, ek_buf *warnings, ek_error *err)
 {
     *data = (ek_figure_data){.table = table, .store = store, .study_dir = study_dir};
     ek_status status = load(data, err);
+    status = status == EK_OK ? load_full_passes(data, err) : status;
     if (status == EK_OK && study_dir) {
         status = load_forgetting(data, study_dir, warnings, err);
         status = status == EK_OK ? load_surface(data, study_dir, warnings, err) : status;

@@ -52,7 +52,7 @@ typedef struct {
     size_t group; /* in table->rows */
     bool failed;  /* or diverged */
     ek_figure_series loss, score;
-    double final_loss; /* mean of the last tenth of the logged values; NaN without */
+    double final_loss; /* training loss at the end, see full_pass; NaN without */
     double epochs;     /* that the run trained for; 0: not known */
 } ek_figure_run;
 
@@ -70,6 +70,9 @@ typedef struct {
     ek_forgetting_file forgetting;
     ek_surface_file surface;
     ek_drift_file drift;
+    /* final_loss is train_eval_loss, where every run logged it (--eval-train); else the mean of the
+     * last tenth of the logged values of train_loss. */
+    bool full_pass;
 } ek_figure_data;
 
 /* study_dir: where the probes' results lie, NULL: nowhere. A file of theirs that cannot be used is

@@ -115,10 +115,14 @@ static void put_words(const ek_figure_data *data, size_t n, ek_figure_draft *dra
     const ek_study_facts *facts = &data->table->facts;
     ek_buf_puts(&draft->title, "Final training loss against final score");
     ek_buf_printf(&draft->caption,
-                  "One point a run (n = %zu). Across, logarithmic: the running training loss, with "
-                  "dropout, as the mean of the last tenth of the logged values. Up: final %s on "
-                  "the %s split%s. Circles: successful runs; triangles: failed runs.",
-                  n, facts->reported, facts->split, *data->unit ? ", in percent" : "");
+                  "One point a run (n = %zu). Across, logarithmic: the %s. Up: final %s on the %s "
+                  "split%s. Circles: successful runs; triangles: failed runs.",
+                  n,
+                  data->full_pass ? "loss on the training examples after the last step, a full "
+                                    "pass without dropout"
+                                  : "running training loss, with dropout, as the mean of the last "
+                                    "tenth of the logged values",
+                  facts->reported, facts->split, *data->unit ? ", in percent" : "");
     if (n < data->run_count) {
         ek_buf_printf(&draft->caption,
                       " %zu runs without a finite loss above 0 at the end are not drawn.",

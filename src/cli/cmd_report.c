@@ -39,13 +39,20 @@ static ek_status load_texts(const char *dir, const ek_findings *findings, ek_dat
 }
 
 static ek_status write_page(const ek_findings *findings, ek_store *store,
-                            const ek_figure_set *figures, const ek_dataset *texts, const char *dir,
-                            ek_error *err)
+                            const ek_figure_set *figures, const ek_dataset *texts,
+                            const char *study, const char *dir, ek_error *err)
 {
+    ek_study_explanation why = {0};
     ek_buf page = {0}, line = {0};
     char *path = ek_path_join(dir, "index.html");
-    ek_status status = path ? ek_page_html(findings, store, figures, texts, &page, err)
-                            : ek_error_set(err, EK_E_MEMORY, "no memory for a path");
+    bool failed = findings->failed + findings->diverged + findings->doomed > 0;
+    ek_status status = path ? EK_OK : ek_error_set(err, EK_E_MEMORY, "no memory for a path");
+    if (status == EK_OK && failed) {
+        status = ek_study_explanation_load(&why, store, study, err);
+    }
+    if (status == EK_OK) {
+        status = ek_page_html(findings, store, figures, failed ? &why : NULL, texts, &page, err);
+    }
     if (status == EK_OK) {
         status = ek_file_write(path, page.data, page.length, err);
     }
@@ -53,6 +60,7 @@ static ek_status write_page(const ek_findings *findings, ek_store *store,
         ek_buf_printf(&line, "%s\n", path);
         status = ek_cli_print(&line, err);
     }
+    ek_study_explanation_free(&why);
     ek_buf_deinit(&line);
     ek_buf_deinit(&page);
     ek_free(path);
@@ -88,7 +96,8 @@ static ek_status report_html(const ek_cli *cli, const ek_findings *findings, ek_
                         "(apt-get install gnuplot-nox)");
     }
     if (status == EK_OK) {
-        status = write_page(findings, store, &figures, cli->include_text ? &data : NULL, dir, err);
+        status = write_page(findings, store, &figures, cli->include_text ? &data : NULL, study, dir,
+                            err);
     }
     ek_figures_free(&figures);
     ek_dataset_free(&data);

@@ -61,7 +61,8 @@ static void put_head(const ek_findings *findings, ek_buf *out)
     ek_buf_puts(out, "</style>\n</head>\n");
 }
 
-static void put_header(const ek_findings *findings, const ek_figure_set *figures, ek_buf *out)
+static void put_header(const ek_findings *findings, const ek_figure_set *figures, bool why,
+                       ek_buf *out)
 {
     ek_buf subject = {0};
     ek_findings_subject(findings, &subject);
@@ -77,6 +78,9 @@ static void put_header(const ek_findings *findings, const ek_figure_set *figures
     ek_buf_puts(out, "<nav aria-label=\"Sections\">\n<a href=\"#claim\">Result</a>\n");
     if (figures->count > 0 || figures->warnings) {
         ek_buf_puts(out, "<a href=\"#figures\">Figures</a>\n");
+    }
+    if (why) {
+        ek_buf_puts(out, "<a href=\"#why\">Failures</a>\n");
     }
     ek_buf_puts(out, "<a href=\"#runs\">Runs</a>\n<a href=\"#examples\">Examples</a>\n"
                      "<a href=\"#repeat\">Repeat it</a>\n</nav>\n</header>\n<main>\n");
@@ -105,12 +109,16 @@ static void put_footer(const ek_findings *findings, ek_buf *out)
 }
 
 ek_status ek_page_html(const ek_findings *findings, ek_store *store, const ek_figure_set *figures,
-                       const ek_dataset *texts, ek_buf *out, ek_error *err)
+                       const ek_study_explanation *why, const ek_dataset *texts, ek_buf *out,
+                       ek_error *err)
 {
     put_head(findings, out);
-    put_header(findings, figures, out);
+    put_header(findings, figures, why != NULL, out);
     ek__page_claim(findings, out);
     ek__page_figures(figures, out);
+    if (why) {
+        ek__page_why(why, out);
+    }
     ek__page_runs(findings, out);
     EK_TRY(ek__page_examples(findings, store, texts, out, err));
     EK_TRY(ek__page_repeat(findings, store, out, err));

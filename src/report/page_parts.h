@@ -7,6 +7,7 @@
 
 void ek__page_claim(const ek_findings *findings, ek_buf *out);
 void ek__page_figures(const ek_figure_set *figures, ek_buf *out);
+void ek__page_why(const ek_study_explanation *why, ek_buf *out);
 void ek__page_runs(const ek_findings *findings, ek_buf *out);
 ek_status ek__page_examples(const ek_findings *findings, ek_store *store, const ek_dataset *texts,
                             ek_buf *out, ek_error *err);

@@ -90,4 +90,11 @@ expect 0 "" "$EVENKEEL" study --model "$tiny" --train-file reviews.csv --learnin
   fail "diverged: $("$EVENKEEL" explain broken)"
 expect 0 "" "$EVENKEEL" study --model "$tiny" --train-file reviews.csv "${quick[@]}" --num-train-epochs 6 --seeds 1..2 -q -o fine
 expect 0 "None of the 2 finished runs failed" "$EVENKEEL" explain fine
+
+# The report says it too; and nothing of it where nothing failed.
+expect 0 "index.html" "$EVENKEEL" report s -q
+grep -q 'id="why"' s/report/index.html && grep -q "high: 5 of 5 runs failed" s/report/index.html &&
+  grep -q "5 failed runs, one by one" s/report/index.html || fail "the page does not say why runs failed"
+expect 0 "index.html" "$EVENKEEL" report fine -q
+grep -q 'id="why"' fine/report/index.html && fail "a page explains failures that there are not"
 finish

@@ -228,9 +228,10 @@ static void say_steps(ek_advice *advice, const ek_trace_group *here, const ek_ev
     }
 }
 
+/* Where norms stayed below 1, the usual limit, clipping would have changed nothing. */
 static void say_clipping(ek_advice *advice, const ek_trace_group *here, const ek_evidence *cited)
 {
-    if (ek_trace_setting(here, "max_grad_norm") == 0) {
+    if (ek_trace_setting(here, "max_grad_norm") == 0 && cited->clipping.largest > 1) {
         ek_buf_printf(&advice->text,
                       "Clip gradients: there is no clipping, and norms reached %.3g.\n",
                       cited->clipping.largest);

@@ -94,8 +94,11 @@ typedef struct {
     bool logged;
     ek_layer_evidence *layers; /* [places], as ek_trace_gradients */
     size_t places, encoder_layers;
+    /* What the layers are held against: successful runs, unless only against the run's own
+     * beginning they have vanished (successful runs may have small gradients too). */
     ek_reference reference;
-    size_t reference_runs;
+    size_t reference_runs;  /* successful runs with gradients, of the group or else the study */
+    size_t others_vanished; /* of these, those whose own gradients vanished, by their beginnings */
     size_t bottom, top; /* places: the first encoder layer (embeddings when there is only one) and
                            the last; classifier: places - 1 */
     /* Bottom over top layer, and bottom over classifier: the largest of the first three logged

@@ -139,6 +139,47 @@ static void ratio_evidence(ek_gradient_evidence *out, references *r)
     out->to_head_others = reference_ratio(r, out->bottom, head);
 }
 
+/* Holds the run of r against r's references. */
+static void look(ek_gradient_evidence *out, references *r)
+{
+    const ek_trace_gradients *g = &r->run->gradients;
+    double planned = ek__planned_steps(r->traces, r->run);
+    out->reference = r->kind;
+    out->vanished_count = 0;
+    for (size_t place = 0; place < g->places; place++) {
+        layer_evidence(&out->layers[place], r, place, planned);
+        bool encoder = place >= 1 && place <= g->encoder_layers;
+        out->vanished_count += encoder && out->layers[place].vanished_step >= 0;
+    }
+    ratio_evidence(out, r);
+    const ek_layer_evidence *bottom = &out->layers[out->bottom];
+    out->vanished_step = bottom->vanished_step;
+    out->vanished = out->vanished_step >= 0 && bottom->last < fallen_factor * bottom->first &&
+                    out->to_head_last < vanished_factor * out->to_head_others;
+}
+
+/* The same against the run's own beginning; the scratch of r is used. */
+static void look_at_start(ek_gradient_evidence *out, const references *r, const ek_trace *run)
+{
+    references own = *r;
+    own.run = run;
+    own.count = 0;
+    own.kind = EK_REFERENCE_START;
+    look(out, &own);
+}
+
+/* Successful runs whose gradients vanished as well: then it is not what made the difference. */
+static size_t count_others(const ek_gradient_evidence *out, const references *r)
+{
+    ek_gradient_evidence other = *out; /* its layers are written over: the run's own come after */
+    size_t vanished = 0;
+    for (size_t i = 0; i < r->count; i++) {
+        look_at_start(&other, r, &r->traces->runs[r->runs[i]]);
+        vanished += other.vanished;
+    }
+    return vanished;
+}
+
 ek_status ek__gradient_evidence(ek_gradient_evidence *out, const ek_traces *t, size_t index,
                                 ek_error *err)
 {
@@ -164,21 +205,17 @@ ek_status ek__gradient_evidence(ek_gradient_evidence *out, const ek_traces *t, s
     out->logged = true;
     out->places = g->places;
     out->encoder_layers = g->encoder_layers;
-    out->reference = r.kind;
     out->reference_runs = r.count;
     out->bottom = g->encoder_layers > 1 ? 1 : 0;
     out->top = g->encoder_layers;
-    double planned = ek__planned_steps(t, &t->runs[index]);
-    for (size_t place = 0; place < g->places; place++) {
-        layer_evidence(&out->layers[place], &r, place, planned);
-        bool encoder = place >= 1 && place <= g->encoder_layers;
-        out->vanished_count += encoder && out->layers[place].vanished_step >= 0;
+    out->others_vanished = count_others(out, &r);
+    look(out, &r);
+    if (!out->vanished && r.count > 0) {
+        look_at_start(out, &r, r.run);
+        if (!out->vanished) {
+            look(out, &r);
+        }
     }
-    ratio_evidence(out, &r);
-    out->vanished_step = out->layers[out->bottom].vanished_step;
-    const ek_layer_evidence *bottom = &out->layers[out->bottom];
-    out->vanished = out->vanished_step >= 0 && bottom->last < fallen_factor * bottom->first &&
-                    out->to_head_last < vanished_factor * out->to_head_others;
     references_free(&r);
     return EK_OK;
 }

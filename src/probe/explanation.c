@@ -31,9 +31,12 @@ static bool is_blown_up(const ek_evidence *e)
     return e->loss_blew_up && (e->answers.examples == 0 || e->answers.constant);
 }
 
+/* Where gradients of successful runs vanish as well, that is not what made the difference. */
 static bool is_vanishing(const ek_evidence *e)
 {
-    return e->loss_flat && !e->loss_falling && e->gradients.vanished;
+    const ek_gradient_evidence *g = &e->gradients;
+    bool others = g->others_vanished > 0 && 2 * g->others_vanished >= g->reference_runs;
+    return e->loss_flat && !e->loss_falling && g->vanished && !others;
 }
 
 static bool is_short(const ek_evidence *e)
@@ -76,19 +79,17 @@ static const ek_cause causes[] = {
      EK_REMEDY_STEPS, is_collapsed},
     {"loss_blew_up", "its loss blew up, and it answers the same ever since", "loss blew up",
      EK_REMEDY_RATE, is_blown_up},
-    {"group_at_baseline",
-     "no different from the successful runs: the whole group is at the baseline",
+    {"group_at_baseline", "no different from successful runs, all at the baseline",
      "no different from the successful runs", EK_REMEDY_GROUP, is_group},
-    {"never_learned_vanishing", "never learned, the gradients of its lower layers vanished",
+    {"never_learned_vanishing", "never learned, lower layers' gradients vanished",
      "never learned, gradients vanished", EK_REMEDY_STEPS, is_vanishing},
     {"too_few_steps", "too few updates, the loss was still falling", "too few updates",
      EK_REMEDY_LONGER, is_short},
     {"never_learned_gradients_not_logged", "never learned, gradients were not logged",
      "never learned, gradients not logged", EK_REMEDY_STEPS, is_stuck_unlogged},
-    {"never_learned_gradients_alive", "never learned, though gradients reach its lower layers",
+    {"never_learned_gradients_alive", "never learned, gradients reach the lower layers",
      "never learned, gradients did not vanish", EK_REMEDY_STEPS, is_stuck},
-    {"learned_but_below_baseline",
-     "its training loss fell, but what it learned does not carry over",
+    {"learned_but_below_baseline", "its training loss fell, which does not carry over",
      "learned, but below the baseline", EK_REMEDY_GENERALISATION, is_generalisation},
     {"not_clear", "not clear, the evidence does not separate the causes", "not clear",
      EK_REMEDY_NONE, always},
@@ -198,8 +199,7 @@ static void say_answers(ek_buf *out, const ek_evidence *e, const ek_traces *t)
             ek_buf_printf(out, ", %zu of %d classes occur): ", a->classes,
                           (int)t->facts.label_count);
         } else {
-            ek_buf_printf(out,
-                          ", %s the majority class): ", a->top_is_majority ? "which is" : "not");
+            ek_buf_printf(out, ", %sthe majority class): ", a->top_is_majority ? "" : "not ");
         }
     }
     say_score(out, e, t);
@@ -253,19 +253,20 @@ static void say_loss(ek_buf *out, const ek_evidence *e, const ek_traces *t)
                                              : "The training loss was not logged.\n");
         return;
     }
-    ek_buf_printf(out, "Training loss %.3g at the start, %.3g at the end", loss->first, loss->last);
+    ek_buf_printf(out, "Training loss from %.3g to %.3g", loss->first, loss->last);
     if (isfinite(loss->constant)) {
-        ek_buf_printf(out, " (the best constant answer has %.3g)", loss->constant);
-    }
-    if (loss->end.reference != EK_REFERENCE_NONE) {
-        ek_buf_puts(out, "; ");
-        put_theirs(out, e, loss->end.reference);
-        ek_buf_printf(out, " %.3g", loss->end.others);
+        ek_buf_printf(out, " (a constant answer has %.3g", loss->constant);
+        if (loss->end.reference != EK_REFERENCE_NONE) {
+            ek_buf_puts(out, ", ");
+            put_theirs(out, e, loss->end.reference);
+            ek_buf_printf(out, " %.3g", loss->end.others);
+        }
+        ek_buf_putc(out, ')');
     }
     ek_buf_puts(out, ".\n");
     if (e->loss_blew_up) {
-        ek_buf_printf(out, "It went up to %.3g (about step %lld), a guess has %.3g.\n",
-                      loss->highest, (long long)loss->highest_step, loss->guess);
+        ek_buf_printf(out, "It went up to %.3g (step %lld), a guess has %.3g.\n", loss->highest,
+                      (long long)loss->highest_step, loss->guess);
     }
     if (e->loss_falling) {
         say_falling(out, e, t);
@@ -301,8 +302,8 @@ static void say_history(ek_buf *out, const ek_evidence *e, const ek_traces *t)
                       (long long)s->fell_step);
     }
     if (e->loss_had_learned && !(e->loss.last < 1.2 * e->loss.lowest)) {
-        ek_buf_printf(out, "Its training loss had been down to %.3g (about step %lld).\n",
-                      e->loss.lowest, (long long)e->loss.lowest_step);
+        ek_buf_printf(out, "Its training loss had been down to %.3g (step %lld).\n", e->loss.lowest,
+                      (long long)e->loss.lowest_step);
     }
     if (!had_learned(e) && s->evaluations == 1) {
         ek_buf_puts(out, "It was evaluated at the end only.\n");
@@ -355,7 +356,8 @@ static void say_vanished(ek_buf *out, const ek_evidence *e, const ek_traces *t)
     put_vanished_layers(out, g);
     ek_buf_puts(out, " fell for good below a tenth of ");
     if (own) {
-        ek_buf_puts(out, "their first values (there is no successful run to hold them against)");
+        ek_buf_puts(out, "their first values");
+        ek_buf_puts(out, g->reference_runs > 0 ? "" : " (no successful run to hold them against)");
     } else {
         ek_buf_puts(out, "those of ");
         put_reference(out, t, e->group, g->reference, g->reference_runs);
@@ -369,6 +371,10 @@ static void say_vanished(ek_buf *out, const ek_evidence *e, const ek_traces *t)
     }
     ek_buf_printf(out, ", %.2g of the classifier's (%s %.2g).\n", g->to_head_last,
                   own ? "at first" : "theirs", g->to_head_others);
+    if (g->others_vanished > 0) {
+        ek_buf_printf(out, "So did those of %zu of %zu successful runs.\n", g->others_vanished,
+                      g->reference_runs);
+    }
 }
 
 static void say_alive(ek_buf *out, const ek_evidence *e)
@@ -412,19 +418,16 @@ static void say_rate(ek_buf *out, const ek_evidence *e)
         return;
     }
     bool peak = rate->moment == EK_MOMENT_PEAK;
-    ek_buf_printf(out, "Learning rate at step %lld: %.2g", (long long)rate->step, rate->at_step);
+    ek_buf_printf(out, "Rate at step %lld: %.2g (", (long long)rate->step, rate->at_step);
     if (peak) {
-        ek_buf_puts(out, ", the largest logged");
+        ek_buf_puts(out, "the largest logged");
     } else {
-        ek_buf_printf(out, " (at most %.2g, step %lld)", rate->peak, (long long)rate->peak_step);
+        ek_buf_printf(out, "at most %.2g, step %lld", rate->peak, (long long)rate->peak_step);
     }
-    if (rate->warmup_steps == 0) {
-        ek_buf_puts(out, ", no warm-up");
-    }
+    ek_buf_puts(out, rate->warmup_steps == 0 ? ", no warm-up)" : ")");
     if (rate->bias_correction == 0 && isfinite(rate->excess_at_step)) {
-        ek_buf_printf(
-            out, "; bias correction is off, so an update there is %.1f times as large as with it",
-            rate->excess_at_step);
+        ek_buf_printf(out, "; an update there is %.1f times as large as with bias correction",
+                      rate->excess_at_step);
     }
     ek_buf_puts(out, ".\n");
 }
@@ -436,7 +439,7 @@ static void say_clipping(ek_buf *out, const ek_evidence *e)
         return;
     }
     if (c->limit > 0) {
-        ek_buf_printf(out, "Clipped at %.3g in %.0f %% of %zu logged steps", c->limit,
+        ek_buf_printf(out, "Clipped at %.3g: %.0f %% of %zu logged steps", c->limit,
                       100 * c->clipped_share, c->steps);
         if (c->share.reference != EK_REFERENCE_NONE) {
             ek_buf_puts(out, " (");
@@ -450,29 +453,21 @@ static void say_clipping(ek_buf *out, const ek_evidence *e)
     ek_buf_printf(out, "largest norm %.3g (step %lld).\n", c->largest, (long long)c->largest_step);
 }
 
-static void say_head(ek_buf *out, const ek_evidence *e, const ek_traces *t)
+/* Said where it is much, or differs. */
+static void say_head(ek_buf *out, const ek_evidence *e)
 {
-    const ek_held_against *s = &e->pooler_saturation, *h = &e->output_entropy;
-    if (isfinite(s->own)) {
-        ek_buf_printf(out, "%.0f %% of the pooler's outputs are saturated at the end",
-                      100 * s->own);
-        if (s->reference != EK_REFERENCE_NONE) {
-            ek_buf_puts(out, " (");
-            put_theirs(out, e, s->reference);
-            ek_buf_printf(out, " %.0f %%)", 100 * s->others);
-        }
-        ek_buf_puts(out, isfinite(h->own) && t->facts.label_count > 1 ? "; " : ".\n");
+    const ek_held_against *s = &e->pooler_saturation;
+    bool others = s->reference != EK_REFERENCE_NONE;
+    if (!isfinite(s->own) || (others ? fabs(s->own - s->others) < 0.1 : s->own < 0.5)) {
+        return;
     }
-    if (isfinite(h->own) && t->facts.label_count > 1) {
-        ek_buf_printf(out, "entropy of its answers %.2g nats (a coin of %d classes has %.2g",
-                      h->own, (int)t->facts.label_count, ek_log((double)t->facts.label_count));
-        if (h->reference != EK_REFERENCE_NONE) {
-            ek_buf_puts(out, ", ");
-            put_theirs(out, e, h->reference);
-            ek_buf_printf(out, " %.2g", h->others);
-        }
-        ek_buf_puts(out, ").\n");
+    ek_buf_printf(out, "%.0f %% of the pooler's outputs are saturated at the end", 100 * s->own);
+    if (others) {
+        ek_buf_puts(out, " (");
+        put_theirs(out, e, s->reference);
+        ek_buf_printf(out, " %.0f %%)", 100 * s->others);
     }
+    ek_buf_puts(out, ".\n");
 }
 
 /* ---- numbers that are not finite ------------------------------------------------------------- */
@@ -543,8 +538,11 @@ void ek_explain_run(const ek_evidence *e, const ek_traces *t, ek_buf *out)
     if (cause->holds == is_short || cause->holds == is_generalisation || cause->holds == is_group) {
         return;
     }
-    say_gradients(out, e, t);
+    if (cause->holds != is_collapsed ||
+        (e->gradients.vanished && e->gradients.others_vanished == 0)) {
+        say_gradients(out, e, t);
+    }
     say_rate(out, e);
     say_clipping(out, e);
-    say_head(out, e, t);
+    say_head(out, e);
 }

@@ -29,7 +29,7 @@ typedef enum {
 
 typedef struct {
     const char *id;      /* "never_learned_vanishing": stable, for programs */
-    const char *title;   /* "never learned: gradients of the lower layers vanished" */
+    const char *title;   /* "never learned, lower layers' gradients vanished" */
     const char *summary; /* of several runs: "never learned, gradients vanished" */
     ek_remedy remedy;
     bool (*holds)(const ek_evidence *evidence);

@@ -175,6 +175,7 @@ static void gradients_json(ek_buf *out, const ek_gradient_evidence *g)
     ek_buf_putc(out, '{');
     text(out, "reference", ek_reference_name(g->reference));
     count(out, "reference_runs", g->reference_runs);
+    count(out, "others_vanished", g->others_vanished);
     number(out, "bottom_over_top_first", g->to_top_first);
     number(out, "bottom_over_top_last", g->to_top_last);
     number(out, "bottom_over_top_others", g->to_top_others);

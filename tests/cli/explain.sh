@@ -34,7 +34,7 @@ has "Train as good does: 0 of 5 runs failed there, 5 of 5 here (Fisher p 0.008).
 has "It differs in learning_rate"
 has "smallest change: --learning-rate"
 has "(100 % of 12 examples"
-has "(the best constant answer has 0.693)"
+has "(a constant answer has 0.693"
 
 "$EVENKEEL" explain s --json >out.json || fail "explain --json"
 jq -e '(.runs | length) == 5 and ([.runs[].group] | unique) == ["high"]
@@ -82,11 +82,11 @@ expect 0 "The training loss was not logged." "$EVENKEEL" explain alone
 "$EVENKEEL" explain alone --json | jq -e '[.runs[].cause] == ["not_clear", "not_clear", "not_clear"]
   and .runs[0].evidence.loss.last == null and .runs[0].evidence.gradients == null' >/dev/null || fail "a bare store"
 
-# Diverged; and a study in which nothing failed.
+# Diverged, with norms below 1 before it: clipping would have changed nothing. And a study in which nothing failed.
 expect 0 "" "$EVENKEEL" study --model "$tiny" --train-file reviews.csv --learning-rate 1e9 --weight-decay 10 --max-grad-norm 0 \
   --num-train-epochs 2 --logging-steps 1 --log-gradients --seeds 1..2 --max-seq-length 24 -q -o broken
 "$EVENKEEL" explain broken --json | jq -e '[.runs[].cause] == ["diverged_nonfinite", "diverged_nonfinite"]
-  and .runs[0].evidence.nonfinite.step >= 0 and .summary.groups[0].advice.options == "--max-grad-norm 1"' >/dev/null ||
+  and .runs[0].evidence.nonfinite.step >= 0 and .summary.groups[0].advice.options == "--learning-rate 500000000"' >/dev/null ||
   fail "diverged: $("$EVENKEEL" explain broken)"
 expect 0 "" "$EVENKEEL" study --model "$tiny" --train-file reviews.csv "${quick[@]}" --num-train-epochs 6 --seeds 1..2 -q -o fine
 expect 0 "None of the 2 finished runs failed" "$EVENKEEL" explain fine

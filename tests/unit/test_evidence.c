@@ -329,6 +329,31 @@ static double came_back(size_t place, int64_t step)
     return vanishing(place, step) * (place <= 2 && step >= STEPS - 1 ? 100 : 1);
 }
 
+/* A successful run that has small gradients itself is no measure; the run's own start then is. */
+static void test_vanished_in_successful_runs_too(void **state)
+{
+    (void)state;
+    ek_traces t = study_of(1, 3);
+    stuck_run(&t.runs[0]);
+    set_gradients(&t.runs[0], vanishing);
+    set_gradients(&t.runs[1], vanishing);
+    set_gradients(&t.runs[2], vanishing);
+    ek_evidence e = evidence_of(&t, 0);
+    check_vanished(&e, EK_REFERENCE_START);
+    assert_int_equal(e.gradients.reference_runs, 2);
+    assert_int_equal(e.gradients.others_vanished, 2);
+    ek_evidence_free(&e);
+    set_gradients(&t.runs[1], alive);
+    e = evidence_of(&t, 0);
+    assert_int_equal(e.gradients.others_vanished, 1);
+    ek_evidence_free(&e);
+    e = evidence_of(&t, 1);
+    assert_int_equal(e.gradients.others_vanished, 1); /* of one: not counted against itself */
+    assert_false(e.gradients.vanished);
+    ek_evidence_free(&e);
+    ek_traces_free(&t);
+}
+
 static double at_the_very_end(size_t place, int64_t step)
 {
     return alive(place, step) * (place <= 2 && step >= STEPS - 1 ? 0.01 : 1);
@@ -551,6 +576,7 @@ int main(void)
         cmocka_unit_test(test_noise_of_f1),
         cmocka_unit_test(test_vanished_gradients),
         cmocka_unit_test(test_share_of_training),
+        cmocka_unit_test(test_vanished_in_successful_runs_too),
         cmocka_unit_test(test_not_vanished),
         cmocka_unit_test(test_gradients_that_are_missing),
         cmocka_unit_test(test_bias_correction),

@@ -67,6 +67,17 @@ static const char *flags(const ek_study_explanation *x, size_t group)
     return ek_buf_text(&x->groups[group].advice.flags);
 }
 
+static const ek_contrast *contrast(const ek_study_explanation *x, const char *key)
+{
+    for (size_t i = 0; i < x->contrast_count; i++) {
+        if (strcmp(x->contrasts[i].key, key) == 0) {
+            return &x->contrasts[i];
+        }
+    }
+    fail_msg("no contrast %s", key);
+    return NULL;
+}
+
 /* ---- causes ---------------------------------------------------------------------------------- */
 
 static void test_never_learned(void **state)
@@ -85,12 +96,12 @@ static void test_never_learned(void **state)
     check_cause(&x, 2, "never_learned_gradients_not_logged");
     assert_null(x.runs[3].cause);
     const char *text = sentences(&x, 0);
-    check_says(text, "It answers only 'yes' (100 % of 100 examples, which is the majority class)");
+    check_says(text, "It answers only 'yes' (100 % of 100 examples, the majority class)");
     check_says(text, "accuracy 60.0, baseline 60.0; 1 successful run of a: 85.0.");
-    check_says(text, "(the best constant answer has 0.673); theirs 0.0");
+    check_says(text, "(a constant answer has 0.673, theirs 0.0");
     check_says(text, "Gradients of layers 1 to 2 of 3 fell for good below a tenth of those of 1 "
                      "successful run of a; that of layer 1 did from step 20 on");
-    check_says(text, "bias correction is off, so an update there is");
+    check_says(text, "times as large as with bias correction.");
     check_says(sentences(&x, 1), "it did not vanish.");
     check_says(sentences(&x, 2),
                "were not logged; 'evenkeel probe gradients' makes the runs again");
@@ -112,7 +123,7 @@ static void test_collapsed(void **state)
     check_says(sentences(&x, 0),
                "At step 20 its accuracy was 85.0; from step 40 on it was no better");
     check_says(sentences(&x, 1), "Its training loss had been down to 0.29");
-    check_says(sentences(&x, 0), "Learning rate at step 40");
+    check_says(sentences(&x, 0), "Rate at step 40: ");
     ek_study_explanation_free(&x);
 }
 
@@ -272,11 +283,36 @@ static void test_diverged(void **state)
     check_says(sentences(&x, 1), "No clipping; largest norm 4e+05 (step 29).");
     assert_string_equal(flags(&x, 0), "--max-grad-norm 1");
     ek_study_explanation_free(&x);
+    t = study_of(1, 1);
+    stuck_run(&t.runs[0]);
+    t.runs[0].outcome = EK_OUTCOME_DIVERGED;
+    t.runs[0].nonfinite_step = 30;
+    t.runs[0].norm.count = 1; /* 0.5: clipping at 1 would have changed nothing */
+    study_setting(&t.groups[0], "max_grad_norm", "0");
+    x = explain(t);
+    assert_string_equal(flags(&x, 0), "--bias-correction");
+    ek_study_explanation_free(&x);
 }
 
 static double between(int64_t step)
 {
     return 0.673 * (step < 10 ? 1 : 0.83) + 0.005 * wobble(step);
+}
+
+/* Gradients that vanished in the successful run as well say nothing, and that is said. */
+static void test_gradients_vanished_everywhere(void **state)
+{
+    (void)state;
+    ek_traces t = study_of(1, 2);
+    stuck_run(&t.runs[0]);
+    set_gradients(&t.runs[0], vanishing);
+    set_gradients(&t.runs[1], vanishing);
+    ek_study_explanation x = explain(t);
+    assert_true(x.runs[0].evidence.gradients.vanished);
+    check_cause(&x, 0, "not_clear");
+    check_says(sentences(&x, 0), "So did those of 1 of 1 successful runs.");
+    assert_int_equal(contrast(&x, "gradients_vanished")->ok_yes, 1);
+    ek_study_explanation_free(&x);
 }
 
 /* Evidence that does not separate: the loss fell, but not far, and stopped; or it fell while the
@@ -326,7 +362,7 @@ static void test_missing_numbers(void **state)
     check_says(sentences(&x, 1), "None of the logged training losses is finite.");
     for (size_t i = 0; i < 2; i++) {
         check_says_not(sentences(&x, i), "inf");
-        check_says_not(sentences(&x, i), "Learning rate at step -1");
+        check_says_not(sentences(&x, i), "at step -1");
     }
     ek_study_explanation_free(&x);
 }
@@ -467,17 +503,6 @@ static void test_nothing_failed(void **state)
 
 /* ---- the study ------------------------------------------------------------------------------- */
 
-static const ek_contrast *contrast(const ek_study_explanation *x, const char *key)
-{
-    for (size_t i = 0; i < x->contrast_count; i++) {
-        if (strcmp(x->contrasts[i].key, key) == 0) {
-            return &x->contrasts[i];
-        }
-    }
-    fail_msg("no contrast %s", key);
-    return NULL;
-}
-
 static void test_contrasts(void **state)
 {
     (void)state;
@@ -572,6 +597,7 @@ int main(void)
         cmocka_unit_test(test_group_at_baseline),
         cmocka_unit_test(test_blown_up),
         cmocka_unit_test(test_diverged),
+        cmocka_unit_test(test_gradients_vanished_everywhere),
         cmocka_unit_test(test_not_clear),
         cmocka_unit_test(test_missing_numbers),
         cmocka_unit_test(test_hostile_names),

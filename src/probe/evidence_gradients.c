@@ -6,17 +6,20 @@
 
 static const double vanished_factor = 0.1, fallen_factor = 1.0 / 3;
 
-/* The logged step of g that is nearest to a share of training. */
+/* The logged step of g that is nearest to a share of training, the earlier of two. */
 static size_t nearest(const ek_trace_gradients *g, double share, double planned)
 {
-    size_t best = 0;
-    for (size_t i = 1; i < g->count; i++) {
-        if (fabs((double)g->steps[i] / planned - share) <
-            fabs((double)g->steps[best] / planned - share)) {
-            best = i;
+    size_t low = 0, high = g->count - 1; /* the first step not before it is in low .. high */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if ((double)g->steps[middle] / planned < share) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
     }
-    return best;
+    double after = fabs((double)g->steps[low] / planned - share);
+    return low > 0 && fabs((double)g->steps[low - 1] / planned - share) <= after ? low - 1 : low;
 }
 
 typedef struct {

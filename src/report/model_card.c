@@ -99,6 +99,13 @@ static void spread(card *c)
     const char *split = c->inputs->facts.split;
     ek_buf_printf(out, "## Results\n\nThese weights: %s %.1f %% on %s (%zu examples).", reported,
                   100 * c->result->score, split, c->inputs->facts.validation_count);
+    if (c->result->outcome == EK_OUTCOME_DOOMED) {
+        const ek_arm *arm = &c->inputs->spec->arms[c->inputs->spec->runs[0].arm];
+        ek_buf_printf(out,
+                      "\nThe run was stopped at step %lld of %lld, by a rule that takes it for one "
+                      "that\nwill fail: this model is not trained to its end.",
+                      (long long)arm->doomed.step, (long long)c->result->total_steps);
+    }
     if (!has_spread(c)) {
         ek_buf_printf(out,
                       " One seed: no spread is known, and another seed may score otherwise.\n"

@@ -103,6 +103,7 @@ first=$(sql one "SELECT min(id) FROM runs WHERE outcome = 'doomed'")
 expect 0 "the same bits" "$EVENKEEL" verify one --run "$first"
 expect 0 "doomed" "$EVENKEEL" train --run "one:$first" -o again -q
 expect 0 "the same bits" "$EVENKEEL" verify again
+grep -q "stopped at step 8 of 60" again/README.md || fail "the model card does not say that training was stopped"
 expect 0 "the same bits" "$EVENKEEL" verify one --run 1
 
 # probe doomed, on the plain study, finds the rule that the other one has stopped runs by.

@@ -132,20 +132,34 @@ static void put_data(const ek_drift_file *file, ek_buf *tsv)
 
 /* ---- the drawing ----------------------------------------------------------------------------- */
 
-/* Layers by their number from 1, between the embeddings and, in the first panel, the pooler. */
-static void put_part_ticks(const ek_drift_file *file, bool pooler, ek_buf *gp)
+/* Whether any run has a distance of its pooler: checkpoints without one have nothing to start from.
+ */
+static bool has_pooler(const ek_drift_file *file)
+{
+    for (int failed = 0; failed < 2; failed++) {
+        if (isfinite(mean_distance(file, failed, file->layers + 1))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Layers by their number from 1, between the embeddings and the pooler where those are drawn. */
+static void put_part_ticks(const ek_drift_file *file, bool embeddings, bool pooler, ek_buf *gp)
 {
     size_t every = (file->layers + 11) / 12;
-    ek_buf_puts(gp, "set xtics ('emb' 0");
+    ek_buf_puts(gp, embeddings ? "set xtics ('emb' 0" : "set xtics ('1' 1");
     for (size_t layer = every; layer <= file->layers; layer += every) {
-        if (!pooler || layer + every <= file->layers + 1 || every == 1) {
+        bool crowded = pooler && every > 1 && layer == file->layers;
+        if (!crowded && (embeddings || layer > 1)) {
             ek_buf_printf(gp, ", '%zu' %zu", layer, layer);
         }
     }
     if (pooler) {
         ek_buf_printf(gp, ", 'pooler' %zu", file->layers + 1);
     }
-    ek_buf_printf(gp, ")\nset xrange [0:%zu]\n", file->layers + (pooler ? 1 : 0));
+    ek_buf_printf(gp, ")\nset xrange [%.2f:%.2f]\n", embeddings ? -0.2 : 0.8,
+                  (double)file->layers + (pooler ? 1.2 : 0.2));
 }
 
 static size_t distance_legend(const figure *f, ek_legend_entry legend[2])
@@ -171,7 +185,7 @@ static void put_distance(const ek_drift_file *file, const figure *f, ek_figure_d
     double low = f->low / 1.2, high = f->high * 1.2;
     ek_buf_printf(gp, "set yrange [%.6g:%.6g]\n", low, high);
     ek__gp_log_ticks(gp, 'y', low, high);
-    put_part_ticks(file, true, gp);
+    put_part_ticks(file, true, has_pooler(file), gp);
     ek__gp_panel_name(gp, "Weights: distance from the pre-trained ones (logarithmic)");
     ek_buf_puts(gp, "plot ");
     for (int failed = 1; failed >= 0; failed--) {
@@ -197,7 +211,7 @@ static void put_similarity(const ek_drift_file *file, const figure *f, ek_figure
     double room = f->top - f->least > 0.02 ? 0.05 * (f->top - f->least) : 0.01;
     ek_buf_puts(gp, "set ylabel 'linear CKA' offset 0.5, 0\n");
     ek__gp_axis(gp, 'y', f->least - room, f->top + room, 6);
-    put_part_ticks(file, false, gp);
+    put_part_ticks(file, false, false, gp);
     ek__gp_panel_name(gp, "[CLS]: similarity of two runs, mean over pairs");
     ek_buf_puts(gp, "plot ");
     bool first = true;
@@ -259,6 +273,9 @@ static void put_words(const ek_figure_data *data, const figure *f, ek_figure_dra
         ek_buf_printf(&draft->caption, "; at most %d of each are drawn", EK_FIGURE_LINES);
     }
     ek_buf_puts(&draft->caption, "; thick: the mean of all).");
+    if (!has_pooler(file)) {
+        ek_buf_puts(&draft->caption, " The pre-trained model has no pooler to be compared with.");
+    }
     if (file->pair_count > 0) {
         ek_buf_printf(&draft->caption,
                       " Below: linear CKA (Kornblith et al. 2019; its unbiased variant) of each "

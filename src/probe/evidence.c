@@ -125,12 +125,21 @@ static void answer_evidence(ek_answer_evidence *out, const ek_traces *t, const e
 
 static double clipped_share(const ek_traces *t, const ek_trace *run)
 {
+    if (run->memo && run->memo->clipped_known) {
+        return run->memo->clipped_share;
+    }
     double limit = ek_trace_setting(&t->groups[run->group], "max_grad_norm");
     size_t above = 0;
     for (size_t i = 0; i < run->norm.count; i++) {
         above += run->norm.values[i] > limit; /* NaN is not */
     }
-    return run->norm.count > 0 && limit > 0 ? (double)above / (double)run->norm.count : (double)NAN;
+    double share =
+        run->norm.count > 0 && limit > 0 ? (double)above / (double)run->norm.count : (double)NAN;
+    if (run->memo) {
+        run->memo->clipped_known = true;
+        run->memo->clipped_share = share;
+    }
+    return share;
 }
 
 static ek_status clipping_evidence(ek_clipping_evidence *out, const ek_traces *t, size_t index,

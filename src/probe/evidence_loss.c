@@ -41,6 +41,9 @@ static double last_tenth(const ek_traces *traces, const ek_trace *run)
     const ek_trace_series *s = &run->loss;
     size_t finite = 0, taken = 0;
     double sum = 0;
+    if (run->memo && run->memo->loss_known) {
+        return run->memo->last_loss;
+    }
     for (size_t i = 0; i < s->count; i++) {
         finite += isfinite(s->values[i]);
     }
@@ -50,7 +53,12 @@ static double last_tenth(const ek_traces *traces, const ek_trace *run)
             taken++;
         }
     }
-    return taken > 0 ? sum / (double)taken : (double)NAN;
+    double mean = taken > 0 ? sum / (double)taken : (double)NAN;
+    if (run->memo) {
+        run->memo->loss_known = true;
+        run->memo->last_loss = mean;
+    }
+    return mean;
 }
 
 /* Scatter of one value about the curve: the differences of neighbours have twice its variance. */
@@ -89,8 +97,11 @@ static void fit_recent(ek_loss_evidence *loss, const double *values, size_t coun
 static void find_extremes(ek_loss_evidence *loss, const double *values, const int64_t *steps,
                           size_t count, size_t window)
 {
+    /* A sum that goes along: thousands of steps times hundreds of runs. */
+    double sum = window > 0 && window <= count ? ek__mean_of(values, window) * (double)window : 0;
     for (size_t i = 0; window > 0 && i + window <= count; i++) {
-        double mean = ek__mean_of(values + i, window);
+        sum += i > 0 ? values[i + window - 1] - values[i - 1] : 0;
+        double mean = sum / (double)window;
         if (!(loss->lowest <= mean)) {
             loss->lowest = mean;
             loss->lowest_step = steps[i + window - 1];
@@ -149,6 +160,32 @@ static ek_status course_of(ek_loss_evidence *loss, const ek_trace_series *series
     return EK_OK;
 }
 
+/* How much the last half of a run's loss fell, with its standard error. */
+static ek_status fall_of(struct ek_trace_memo *found, const ek_trace *run, ek_error *err)
+{
+    if (run->memo && run->memo->fall_known) {
+        *found = *run->memo;
+        return EK_OK;
+    }
+    ek_loss_evidence course = {.recent_fall = (double)NAN, .recent_noise = (double)NAN};
+    int64_t *steps;
+    double *values = finite_values(&run->loss, &steps, &course.count);
+    if (!values) {
+        return ek_error_set(err, EK_E_MEMORY, "no memory for the evidence");
+    }
+    fit_recent(&course, values, course.count);
+    ek_free(values);
+    ek_free(steps);
+    found->fall = course.recent_fall;
+    found->fall_noise = course.recent_noise;
+    if (run->memo) {
+        run->memo->fall_known = true;
+        run->memo->fall = found->fall;
+        run->memo->fall_noise = found->fall_noise;
+    }
+    return EK_OK;
+}
+
 /* Whether the other runs of the group still fell, and its failed runs taken together. */
 static ek_status count_falling(ek_loss_evidence *loss, const ek_traces *t, size_t index,
                                ek_error *err)
@@ -159,18 +196,17 @@ static ek_status count_falling(ek_loss_evidence *loss, const ek_traces *t, size_
         if (run->status != EK_RUN_DONE || run->group != t->runs[index].group) {
             continue;
         }
-        ek_loss_evidence course = {.recent_fall = (double)NAN, .recent_noise = (double)NAN};
-        EK_TRY(course_of(&course, &run->loss, err));
-        bool known = isfinite(course.recent_fall) && isfinite(course.recent_noise);
+        struct ek_trace_memo of = {0};
+        EK_TRY(fall_of(&of, run, err));
+        bool known = isfinite(of.fall) && isfinite(of.fall_noise);
         if (known && i != index) {
             loss->group_known++;
-            loss->group_falling +=
-                ek__falls(course.recent_fall, course.recent_noise, loss->constant);
+            loss->group_falling += ek__falls(of.fall, of.fall_noise, loss->constant);
         }
         if (known && run->outcome != EK_OUTCOME_OK) {
             loss->failed_known++;
-            fall += course.recent_fall;
-            noise += course.recent_noise * course.recent_noise;
+            fall += of.fall;
+            noise += of.fall_noise * of.fall_noise;
         }
     }
     loss->failed_fall = fall / (double)loss->failed_known; /* 0 / 0: not known */

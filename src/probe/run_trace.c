@@ -341,8 +341,13 @@ ek_status ek_traces_load(ek_traces *traces, ek_store *store, const char *dir, ek
     ek_status status = ek_store_runs(store, &rows, &count, err);
     if (status == EK_OK) {
         traces->runs = ek_calloc(count, sizeof *traces->runs);
+        traces->memos = ek_calloc(count, sizeof *traces->memos);
         traces->run_count = traces->runs ? count : 0;
-        status = traces->runs ? load_runs(traces, store, dir, rows, err) : no_memory(err);
+        status = traces->runs && traces->memos ? load_runs(traces, store, dir, rows, err)
+                                               : no_memory(err);
+    }
+    for (size_t i = 0; status == EK_OK && i < count; i++) {
+        traces->runs[i].memo = &traces->memos[i];
     }
     ek_run_rows_free(rows, count);
     if (status != EK_OK) {
@@ -379,6 +384,7 @@ void ek_traces_free(ek_traces *traces)
         ek_free(traces->groups[g].name);
     }
     ek_free(traces->runs);
+    ek_free(traces->memos);
     ek_free(traces->groups);
     ek_free(traces->label_counts);
     ek_study_facts_free(&traces->facts);

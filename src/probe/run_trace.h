@@ -45,6 +45,13 @@ typedef struct {
     size_t nonfinite_answers; /* examples with a probability or score that is not finite */
 } ek_trace_answers;
 
+/* What evidence.h computed of a run alone, kept since every other run is held against it. */
+struct ek_trace_memo {
+    bool fall_known, loss_known, clipped_known;
+    double fall, fall_noise; /* of the last half of its loss */
+    double last_loss, clipped_share;
+};
+
 typedef struct {
     int64_t run; /* its id */
     size_t group;
@@ -58,6 +65,7 @@ typedef struct {
     size_t tensors,
         nonfinite_tensors; /* with a logged norm; of these not finite at nonfinite_step */
     ek_trace_answers answers;
+    struct ek_trace_memo *memo; /* NULL: nothing is kept */
 } ek_trace;
 
 /* A group: what it sets, as text, in the order of ek_recipe_options (NULL: not stored). */
@@ -74,7 +82,8 @@ typedef struct {
     double truth_variance; /* of the scores of a regression (ddof 0), else NaN */
     ek_trace_group *groups;
     size_t group_count;
-    ek_trace *runs; /* by id, unfinished ones too */
+    ek_trace *runs;              /* by id, unfinished ones too */
+    struct ek_trace_memo *memos; /* [run_count] private */
     size_t run_count;
 } ek_traces;
 

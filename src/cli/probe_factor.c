@@ -137,7 +137,7 @@ static void put_words(const ek_factor_recipe *item, ek_buf *out)
                   "   smallest factor %.3f at update %lld: %s %.1f times "
                   "larger\n",
                   rate->least_factor, (long long)rate->least_at,
-                  rate->corrected ? "without correction that update were"
+                  rate->corrected ? "without correction that update would be"
                                   : "for want of correction that update is",
                   1 / rate->least_factor);
     ek_buf_printf(out, "   highest effective rate %.3g (%.2f of the peak) at update %lld\n",
@@ -148,7 +148,7 @@ static void put_words(const ek_factor_recipe *item, ek_buf *out)
                       rate->area, share);
     } else {
         ek_buf_printf(out,
-                      "   sum of effective rates %.4g; with correction it were %.3f of "
+                      "   sum of effective rates %.4g; with correction it would be %.3f of "
                       "that\n",
                       rate->area, share);
     }

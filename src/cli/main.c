@@ -144,7 +144,7 @@ static const ek_verb verbs[] = {
      "echo '{\"text\": \"a fine film\"}' | evenkeel predict --model my-model",
      "Writes {\"label\": .., \"logits\": [..], \"probs\": [..]} in the order of the input.",
      ek_cmd_predict},
-    {"probe", "why runs differ: gradients, forgetting, the loss surface, drift", "WHAT DIR", 1, 2,
+    {"probe", "why runs differ: gradients, forgetting, the loss surface, drift", "WHAT [DIR]", 1, 2,
      "runs learn_from input mlm_model mask_seed points range examples dump_examples jobs json csv "
      "output "
      "recipe learning_rate num_train_epochs max_steps train_examples batch_size "

@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "probe/crew.h"
+#include "probe/rerun.h"
 #include "study/store.h"
 
 static const char prefix[] = "grad_norm/";
@@ -63,31 +63,22 @@ static bool has_own(const char *dir, int64_t run)
 struct making {
     const char *dir;
     const ek_probe_run *runs;
-    size_t *missing; /* [count] places in runs */
-    const ek_probe_control *control;
-    double *fractions; /* [count] shared */
-    size_t item;       /* in a worker: the one at work */
+    size_t *missing; /* places in runs */
 };
 
-static void note_progress(void *user, int64_t step, int64_t total)
-{
-    const struct making *making = user;
-    making->fractions[making->item] = (double)step / (double)total;
-}
-
-static ek_status rerun(struct making *making, const ek_probe_run *run, ek_study_inputs *inputs,
-                       int threads, ek_error *err)
+static ek_status log_run(const char *dir, const ek_probe_run *run, ek_study_inputs *inputs,
+                         int threads, void (*note)(void *noted, int64_t step, int64_t total),
+                         void *noted, ek_error *err)
 {
     ek_store *store;
     ek_run_result result;
-    char *own = own_dir(making->dir, run->id);
+    char *own = own_dir(dir, run->id);
     ek_status status = own ? ek_store_open(&store, own, err) : no_memory(err);
     ek_free(own);
     EK_TRY(status);
     status = ek_store_register(store, inputs->spec, &inputs->facts, err);
     if (status == EK_OK) {
-        status =
-            ek_study_run_one(inputs, 0, threads, false, store, &result, note_progress, making, err);
+        status = ek_study_run_one(inputs, 0, threads, false, store, &result, note, noted, err);
     }
     ek_store_close(store);
     EK_TRY(status);
@@ -100,70 +91,47 @@ static ek_status rerun(struct making *making, const ek_probe_run *run, ek_study_
                                run->id);
 }
 
-static ek_status make_one(void *user, void *local, ek_compute *compute, size_t item, ek_error *err)
+static ek_status make_one(void *user, size_t item, int threads,
+                          void (*note)(void *noted, int64_t step, int64_t total), void *noted,
+                          ek_error *err)
 {
-    (void)local;
     enum { USUAL_STEPS = 10 };
-    struct making *making = user;
+    const struct making *making = user;
     const ek_probe_run *run = &making->runs[making->missing[item]];
     ek_spec spec = {0};
     ek_study_inputs inputs;
     size_t planned;
     char hash[65];
-    making->item = item;
     EK_TRY(ek_study_find_run(making->dir, run->id, &spec, &planned, hash, err));
     ek_recipe *recipe = &spec.arms[0].recipe;
     recipe->log_gradients = true;
     recipe->logging_steps = recipe->logging_steps > 0 ? recipe->logging_steps : USUAL_STEPS;
     ek_status status = ek_study_load(&inputs, &spec, err);
     if (status == EK_OK) {
-        status = rerun(making, run, &inputs, ek_compute_threads(compute), err);
+        status = log_run(making->dir, run, &inputs, threads, note, noted, err);
         ek_study_unload(&inputs);
     }
     ek_spec_free(&spec);
     return status;
 }
 
-static void say_making(void *user, size_t done, size_t count)
-{
-    const struct making *making = user;
-    char what[96];
-    double sum = 0;
-    for (size_t i = 0; i < count; i++) {
-        sum += making->fractions[i];
-    }
-    snprintf(what, sizeof what, "logging the gradients of %zu run%s (%zu done)", count,
-             count == 1 ? "" : "s", done);
-    if (making->control->say) {
-        making->control->say(making->control->user, what, sum / (double)count);
-    }
-}
-
 ek_status ek_gradients_make(const char *dir, const ek_probe_run *runs, size_t count,
                             const ek_probe_control *control, ek_error *err)
 {
-    struct making making = {.dir = dir, .runs = runs, .control = control};
+    struct making making = {.dir = dir, .runs = runs};
     size_t missing = 0;
     making.missing = ek_calloc(count, sizeof *making.missing);
-    for (size_t i = 0; making.missing && i < count; i++) {
+    if (!making.missing) {
+        return no_memory(err);
+    }
+    for (size_t i = 0; i < count; i++) {
         if (!has_gradients(dir, runs[i].id) && !has_own(dir, runs[i].id)) {
             making.missing[missing++] = i;
         }
     }
-    size_t bytes = missing * sizeof *making.fractions;
-    making.fractions = ek_crew_share(bytes);
-    ek_status status = EK_OK;
-    if (!making.missing || !making.fractions) {
-        status = no_memory(err);
-    } else if (missing > 0) {
-        status = ek_crew_run(&(ek_crew){.count = missing,
-                                        .jobs = control->jobs,
-                                        .user = &making,
-                                        .work = make_one,
-                                        .progress = say_making},
-                             err);
-    }
-    ek_crew_unshare(making.fractions, bytes);
+    const ek_rerun rerun = {
+        .doing = "logging the gradients", .count = missing, .user = &making, .make = make_one};
+    ek_status status = ek__rerun(&rerun, control, err);
     ek_free(making.missing);
     return status;
 }

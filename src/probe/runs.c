@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "probe/crew.h"
+#include "probe/rerun.h"
 #include "study/kept_model.h"
 
 /* ---- which runs ------------------------------------------------------------------------------ */
@@ -173,17 +173,8 @@ ek_status ek_probe_runs_weights(const ek_probe_runs *runs, size_t index, float *
 /* What the workers that make models share. */
 struct making {
     const ek_probe_runs *runs;
-    const ek_probe_control *control;
-    size_t *missing;   /* [count] places in runs->runs */
-    double *fractions; /* [count] shared: how far each is */
-    size_t item;       /* in a worker: the one at work */
+    size_t *missing; /* places in runs->runs */
 };
-
-static void note_progress(void *user, int64_t step, int64_t total)
-{
-    struct making *making = user;
-    making->fractions[making->item] = (double)step / (double)total;
-}
 
 static ek_status keep(const ek_probe_run *run, const ek_study_inputs *inputs,
                       const ek_run_result *result, const char *dir, ek_error *err)
@@ -202,22 +193,21 @@ static ek_status keep(const ek_probe_run *run, const ek_study_inputs *inputs,
 }
 
 /* In a worker. */
-static ek_status make_one(void *user, void *local, ek_compute *compute, size_t item, ek_error *err)
+static ek_status make_one(void *user, size_t item, int threads,
+                          void (*note)(void *noted, int64_t step, int64_t total), void *noted,
+                          ek_error *err)
 {
-    (void)local;
-    struct making *making = user;
+    const struct making *making = user;
     const ek_probe_run *run = &making->runs->runs[making->missing[item]];
     ek_spec spec = {0};
     ek_study_inputs inputs = {0};
     ek_run_result result = {0};
     size_t planned;
     char hash[65];
-    making->item = item;
     EK_TRY(ek_study_find_run(making->runs->dir, run->id, &spec, &planned, hash, err));
     ek_status status = ek_study_load(&inputs, &spec, err);
     if (status == EK_OK) {
-        status = ek_study_run_one(&inputs, planned, ek_compute_threads(compute), true, NULL,
-                                  &result, note_progress, making, err);
+        status = ek_study_run_one(&inputs, planned, threads, true, NULL, &result, note, noted, err);
     }
     if (status == EK_OK) {
         status = keep(run, &inputs, &result, making->runs->dir, err);
@@ -228,42 +218,10 @@ static ek_status make_one(void *user, void *local, ek_compute *compute, size_t i
     return status;
 }
 
-static void say_making(void *user, size_t done, size_t count)
-{
-    const struct making *making = user;
-    char what[96];
-    double sum = 0;
-    for (size_t i = 0; i < count; i++) {
-        sum += making->fractions[i];
-    }
-    snprintf(what, sizeof what, "making the weights of %zu run%s again (%zu done)", count,
-             count == 1 ? "" : "s", done);
-    if (making->control->say) {
-        making->control->say(making->control->user, what, sum / (double)count);
-    }
-}
-
-static ek_status make_missing(struct making *making, size_t count, ek_error *err)
-{
-    size_t bytes = count * sizeof *making->fractions;
-    making->fractions = ek_crew_share(bytes);
-    if (!making->fractions) {
-        return ek_error_set(err, EK_E_MEMORY, "no memory to make %zu models", count);
-    }
-    ek_status status = ek_crew_run(&(ek_crew){.count = count,
-                                              .jobs = making->control->jobs,
-                                              .user = making,
-                                              .work = make_one,
-                                              .progress = say_making},
-                                   err);
-    ek_crew_unshare(making->fractions, bytes);
-    return status;
-}
-
 ek_status ek_probe_runs_make(ek_probe_runs *runs, const ek_probe_control *control, ek_error *err)
 {
     size_t total = runs->inputs.model.params.total_count, missing = 0;
-    struct making making = {.runs = runs, .control = control};
+    struct making making = {.runs = runs};
     making.missing = ek_calloc(runs->count, sizeof *making.missing);
     float *weights = ek_calloc(total, sizeof *weights);
     if (!making.missing || !weights) {
@@ -278,7 +236,9 @@ ek_status ek_probe_runs_make(ek_probe_runs *runs, const ek_probe_control *contro
         }
     }
     ek_free(weights);
-    ek_status status = missing > 0 ? make_missing(&making, missing, err) : EK_OK;
+    const ek_rerun rerun = {
+        .doing = "making the weights", .count = missing, .user = &making, .make = make_one};
+    ek_status status = ek__rerun(&rerun, control, err);
     ek_free(making.missing);
     return status;
 }

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "cli/probe.h"
+#include "probe/explanation.h"
 #include "report/doomed_note.h"
 #include "report/group_table.h"
 
@@ -78,8 +79,8 @@ static void group_text(ek_buf *out, const char *group, const struct found *found
     char text[96], reason[200];
     ek_doomed_rule_text(rule, text);
     ek_doomed_reason(rule, reason);
-    ek_buf_printf(out, "%s: %zu runs to learn from, %zu of them failed\n", group, rule->runs,
-                  rule->failed);
+    ek_explain_name(out, group);
+    ek_buf_printf(out, ": %zu runs to learn from, %zu of them failed\n", rule->runs, rule->failed);
     if (rule->rule.found) {
         ek_buf_printf(out,
                       "  doomed when, at step %lld of %lld (%.1f %%), %s\n  %s: %s\n"

@@ -6,12 +6,14 @@
 #include "base/mem.h"
 #include "cli/probe.h"
 #include "cli/progress.h"
+#include "probe/explanation.h"
 #include "probe/surface.h"
 
 static void print_run_name(ek_buf *out, const ek_probe_run *run)
 {
-    ek_buf_printf(out, "run %" PRId64 " (%s, seed %u, %s)", run->id, run->group, run->seed,
-                  ek_outcome_name(run->outcome));
+    ek_buf_printf(out, "run %" PRId64 " (", run->id);
+    ek_explain_name(out, run->group); /* a name of a store may hold what a terminal obeys */
+    ek_buf_printf(out, ", seed %u, %s)", run->seed, ek_outcome_name(run->outcome));
 }
 
 static void surface_table(const ek_surface *surface, const char *dir, ek_buf *out)

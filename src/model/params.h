@@ -77,8 +77,8 @@ ek_status ek_params_build(ek_params *params, ek_param_offsets *offsets,
 void ek_params_free(ek_params *params, ek_param_offsets *offsets);
 /* Index of a row by its name (with or without the family's prefix), or -1. */
 int64_t ek_params_find(const ek_params *params, const char *name);
-/* Where a parameter of this name stands (with any family's prefix, or none): its group, and its layer: -1
- * embeddings, 0 .. encoder layers, INT32_MAX heads. false: no name of such a table. */
+/* Where a parameter of this name stands (with any family's prefix, or none): its group, and its
+ * layer: -1 embeddings, 0 .. encoder layers, INT32_MAX heads. false: no name of such a table. */
 bool ek_param_place(const char *name, int32_t *layer, ek_param_group *group);
 /* Draws one tensor as Hugging Face does: weights N(0, std) from (init_seed, init stream, FNV-1a of
  * the name), biases 0, LayerNorm weights 1. */

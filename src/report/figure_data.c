@@ -279,6 +279,26 @@ void ek__gp_legend_end(ek_buf *gp, size_t count)
     }
 }
 
+void ek__gp_run_lines(ek_buf *gp, const char *id, const size_t lines[2][EK_FIGURE_LINES],
+                      const size_t drawn[2], size_t means)
+{
+    static const char *const colors[] = {EK_RGB_OK, EK_RGB_FAILED};
+    for (int failed = 1; failed >= 0; failed--) {
+        for (size_t i = 0; i < drawn[failed]; i++) {
+            ek_buf_printf(
+                gp, "'%s.tsv' skip 1 index %zu using 1:2 with lines lw 1 lc rgb '#50%s', \\\n    ",
+                id, lines[failed][i], colors[failed]);
+        }
+    }
+    for (int failed = 0; failed < 2; failed++) {
+        ek_buf_printf(gp,
+                      "%s'%s.tsv' skip 1 index %zu using 1:2 with linespoints lw 3 pt %d ps 0.5 lc "
+                      "rgb '#%s'",
+                      failed ? ", \\\n    " : "", id, means + (size_t)failed,
+                      failed ? EK_POINT_FAILED : EK_POINT_OK, colors[failed]);
+    }
+}
+
 void ek__gp_panel_name(ek_buf *gp, const char *text)
 {
     ek_buf_puts(gp, "set label 1 noenhanced ");

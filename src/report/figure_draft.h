@@ -162,6 +162,11 @@ int ek__gp_legend_at(ek_buf *gp, const ek_legend_entry *entries, size_t count, d
                      double height);
 /* Takes it away, for the next plots of a multiplot. */
 void ek__gp_legend_end(ek_buf *gp, size_t count);
+/* The lines of a plot from columns 1 and 2 of <id>.tsv: thin ones of single runs, by outcome
+ * (failed under successful), then thick ones of the two means, which are blocks `means` and means
+ * + 1. */
+void ek__gp_run_lines(ek_buf *gp, const char *id, const size_t lines[2][EK_FIGURE_LINES],
+                      const size_t drawn[2], size_t means);
 /* A name above the left end of a plot; hostile text is fine. */
 void ek__gp_panel_name(ek_buf *gp, const char *text);
 /* text as a single-quoted string; what is not a printable character becomes a space. */

@@ -188,20 +188,7 @@ static void put_distance(const ek_drift_file *file, const figure *f, ek_figure_d
     put_part_ticks(file, true, has_pooler(file), gp);
     ek__gp_panel_name(gp, "Weights: distance from the pre-trained ones (logarithmic)");
     ek_buf_puts(gp, "plot ");
-    for (int failed = 1; failed >= 0; failed--) {
-        for (size_t i = 0; i < f->drawn[failed]; i++) {
-            ek_buf_printf(
-                gp, "'%s.tsv' skip 1 index %zu using 1:2 with lines lw 1 lc rgb '#50%s', \\\n    ",
-                draft->id, f->lines[failed][i], colors[failed] + 1);
-        }
-    }
-    for (int failed = 0; failed < 2; failed++) {
-        ek_buf_printf(gp,
-                      "%s'%s.tsv' skip 1 index %zu using 1:2 with linespoints lw 3 pt %d ps 0.5 lc "
-                      "rgb '%s'",
-                      failed ? ", \\\n    " : "", draft->id, file->run_count + (size_t)failed,
-                      failed ? EK_POINT_FAILED : EK_POINT_OK, colors[failed]);
-    }
+    ek__gp_run_lines(gp, draft->id, f->lines, f->drawn, file->run_count);
     ek_buf_puts(gp, "\nunset logscale y\n");
 }
 

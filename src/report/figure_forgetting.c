@@ -136,20 +136,7 @@ static void put_plot(const ek_forgetting_file *file, const figure *f, ek_figure_
         ek_buf_printf(gp, "%.17g with lines lw 1.5 dt 2 lc rgb 'black', \\\n    ",
                       file->pretrained_perplexity);
     }
-    for (int failed = 1; failed >= 0; failed--) {
-        for (size_t i = 0; i < f->drawn[failed]; i++) {
-            ek_buf_printf(
-                gp, "'%s.tsv' skip 1 index %zu using 1:2 with lines lw 1 lc rgb '#50%s', \\\n    ",
-                draft->id, f->lines[failed][i], colors[failed] + 1);
-        }
-    }
-    for (int failed = 0; failed < 2; failed++) {
-        ek_buf_printf(gp,
-                      "%s'%s.tsv' skip 1 index %zu using 1:2 with linespoints lw 3 pt %d ps 0.5 lc "
-                      "rgb '%s'",
-                      failed ? ", \\\n    " : "", draft->id, file->run_count + (size_t)failed,
-                      failed ? EK_POINT_FAILED : EK_POINT_OK, colors[failed]);
-    }
+    ek__gp_run_lines(gp, draft->id, f->lines, f->drawn, file->run_count);
     ek_buf_puts(gp, "\n");
 }
 

@@ -70,6 +70,13 @@ printf 'x' | dd of="s/models/run-$ok/model.safetensors" bs=1 seek=9000 conv=notr
 "$EVENKEEL" "${surface[@]}" -q >/dev/null && cmp -s s/probe/surface.json first.json ||
   fail "a damaged model was not made again"
 
+# A name that would give the terminal orders does not reach it.
+cp -r s hostile
+sqlite3 hostile/store.db "UPDATE groups SET name = char(27) || '[31mbad' WHERE name = 'bad'"
+"$EVENKEEL" "${surface[@]:0:2}" hostile "${surface[@]:3}" -q >hostile.txt || fail "a hostile name: $(cat hostile.txt)"
+grep -q "bad, seed" hostile.txt && ! grep -q $'\e' hostile.txt || fail "control characters reach the terminal"
+"$EVENKEEL" probe doomed hostile | grep -q $'\e' && fail "control characters reach the terminal (doomed)"
+
 expect 0 "part,a,b,loss,grad_norm" "$EVENKEEL" "${surface[@]}" --csv -q
 expect 2 "takes two runs" "$EVENKEEL" probe surface s --runs 1
 expect 2 "a failed run and a successful one" "$EVENKEEL" probe surface s --runs "$ok,$failed"

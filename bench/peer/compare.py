@@ -457,16 +457,53 @@ def case_tokenise(bench):
         "evenkeel, command JSONL to JSONL": command, "tokenizers, script JSONL to JSONL": script}
 
 
+LAYERS = {"minilm": ((384, 384), (1536, 384), (384, 1536)),
+          "bert-base": ((768, 768), (3072, 768), (768, 3072))}
+PRODUCT_ROWS = 1024
+
+
+def case_products(bench):
+    """Sums over the medians of nine products: three widths of a layer, in three forms."""
+    threads = str(bench.options.threads)
+
+    def ours(shape):
+        def measure(number):
+            table = csv.DictReader(run([
+                bench.options.evenkeel, "bench", "-q", "--section", "gemm", "--shape", shape,
+                "--precision", "fp32", "--threads", threads, "--csv"]).splitlines())
+            rates = {row["name"]: float(row["value"]) for row in table
+                     if row["rows"] == str(PRODUCT_ROWS) and row["threads"] == threads}
+            return sum(2e-9 * PRODUCT_ROWS * n * k / rates[f"{form} {n}x{k}"]
+                       for n, k in LAYERS[shape] for form in ("forward", "input", "weight"))
+        return measure
+
+    def theirs(shape):
+        def measure(number):
+            widths = ",".join(f"{n}x{k}" for n, k in LAYERS[shape])
+            return sum(json.loads(run([
+                bench.python, TWIN, "products", "--widths", widths, "--rows", str(PRODUCT_ROWS),
+                "--threads", threads, "--environment", bench.environment])).values())
+        return measure
+
+    settings = {}
+    for shape in LAYERS:
+        settings.update({f"evenkeel {shape}": ours(shape), f"torch.mm {shape}": theirs(shape)})
+    return f"s for 9 products, {PRODUCT_ROWS} rows", None, settings
+
+
 CASES = {"rte": lambda bench: case_task(bench, "rte"),
          "mrpc": lambda bench: case_task(bench, "mrpc"),
          "cola": lambda bench: case_task(bench, "cola"), "seeds": case_seeds,
-         "stable20": case_stable20, "tokenise": case_tokenise, "start": case_start}
+         "stable20": case_stable20, "tokenise": case_tokenise, "start": case_start,
+         "products": case_products}
 
 
 def comparable(ours, theirs):
     """Whether a ratio of the two settings of a case says something."""
     if ours == theirs or theirs.startswith("evenkeel") and "worker" not in theirs:
         return False
+    if theirs.startswith("torch.mm"):
+        return ours.split()[-1] == theirs.split()[-1]
     whole = "JSONL" in ours, "JSONL" in theirs
     return ours.startswith("evenkeel") and whole[0] == whole[1]
 

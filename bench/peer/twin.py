@@ -4,6 +4,7 @@
     python twin.py --model DIR --task rte --data GLUE --steps 20 --json          # seconds per step
     python twin.py --model DIR --task rte --data GLUE --epochs 3                 # a whole run
     python twin.py tokenise --model DIR --input texts.jsonl                      # the Rust library
+    python twin.py products --widths 384x384,1536x384 --rows 1024 --threads 1    # torch.mm alone
 
 A plain training loop on PyPI's torch and transformers, as the usual script has it without the
 overhead of Trainer. compare.py runs it against evenkeel; README.md says what each setting is.
@@ -355,6 +356,42 @@ def parse_train():
     return parser.parse_args()
 
 
+# ---- matrix products -----------------------------------------------------------------------------
+
+def time_products(options):
+    """The three products of a linear layer by torch.mm, into a result that is there already: prints
+    the median seconds of each, as {"forward 384x384": ...}."""
+    import statistics
+    import torch
+    torch.set_num_threads(options.threads)
+    seconds = {}
+    for width in options.widths.split(","):
+        n, k = (int(number) for number in width.split("x"))
+        x, dy, weight = (torch.randn(*shape)
+                         for shape in ((options.rows, k), (options.rows, n), (n, k)))
+        for form, a, b in (("forward", x, weight.t()), ("input", dy, weight),
+                           ("weight", dy.t(), x)):
+            out, samples = torch.mm(a, b), []
+            began = time.perf_counter()
+            while len(samples) < 5 or time.perf_counter() - began < options.seconds:
+                started = time.perf_counter()
+                torch.mm(a, b, out=out)
+                samples.append(time.perf_counter() - started)
+            seconds[f"{form} {width}"] = statistics.median(samples)
+    print(json.dumps(seconds))
+
+
+def parse_products():
+    parser = argparse.ArgumentParser(description="Times torch.mm.")
+    parser.add_argument("what", choices=("products",))
+    parser.add_argument("--widths", required=True, help="of linear layers: OUTxIN,...")
+    parser.add_argument("--rows", type=int, required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--seconds", type=float, default=0.4, help="for each product")
+    parser.add_argument("--environment", choices=ENVIRONMENTS, default="default")
+    return parser.parse_args()
+
+
 def parse_tokenise():
     parser = argparse.ArgumentParser(description="times the Rust tokenizers library, one thread")
     parser.add_argument("--model", required=True)
@@ -370,6 +407,10 @@ def main():
         options = parse_tokenise()
         settle_environment({"TOKENIZERS_PARALLELISM": "false", "RAYON_NUM_THREADS": "1"})
         tokenise_file(options)
+    elif len(sys.argv) > 1 and sys.argv[1] == "products":
+        options = parse_products()
+        settle_environment(ENVIRONMENTS[options.environment])
+        time_products(options)
     else:
         options = parse_train()
         settle_environment(ENVIRONMENTS[options.environment])

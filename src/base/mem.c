@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* Allocations left until one fails; 0: never. Allocation happens outside parallel regions only. */
 static long fail_countdown;
@@ -109,6 +110,19 @@ static ek_status no_arena(size_t bytes, ek_error *err)
                         (double)bytes / (1024.0 * 1024.0));
 }
 
+/* Makes a new block's pages resident. The system hands out pages that are zero already: writing
+ * zeros into them would cost as much time again. */
+static void make_resident(unsigned char *base, size_t bytes)
+{
+#if defined(MADV_POPULATE_WRITE)
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    if (madvise(base, (bytes + page - 1) / page * page, MADV_POPULATE_WRITE) == 0) {
+        return;
+    }
+#endif
+    memset(base, 0, bytes);
+}
+
 ek_status ek_arena_init(ek_arena *arena, size_t size_bytes, ek_error *err)
 {
     size_t bytes = 0;
@@ -119,19 +133,19 @@ ek_status ek_arena_init(ek_arena *arena, size_t size_bytes, ek_error *err)
     const size_t huge = (size_t)2 << 20;
     const bool large = bytes >= huge;
     const size_t align = large ? huge : EK_ARENA_ALIGN;
-    unsigned char *base = must_fail() || bytes > SIZE_MAX - huge
-                              ? NULL
-                              : aligned_alloc(align, (bytes + align - 1) / align * align);
-    if (base == NULL) {
+    unsigned char *block =
+        must_fail() || bytes > SIZE_MAX - 2 * huge ? NULL : calloc(1, bytes + align);
+    if (block == NULL) {
         return no_arena(bytes, err);
     }
-#if defined(MADV_HUGEPAGE)
+    unsigned char *base = block + (align - (uintptr_t)block % align) % align;
     if (large) {
+#if defined(MADV_HUGEPAGE)
         madvise(base, bytes / huge * huge, MADV_HUGEPAGE); /* a wish: refused, nothing changes */
-    }
 #endif
-    memset(base, 0, bytes);
-    *arena = (ek_arena){.base = base, .size_bytes = bytes};
+        make_resident(base, bytes);
+    }
+    *arena = (ek_arena){.base = base, .size_bytes = bytes, .block = block};
     return EK_OK;
 }
 
@@ -155,7 +169,7 @@ void ek_arena_deinit(ek_arena *arena)
     if (arena->reserved) {
         munmap(arena->base, arena->size_bytes);
     } else {
-        free(arena->base);
+        free(arena->block);
     }
     *arena = (ek_arena){0};
 }

@@ -44,6 +44,7 @@ typedef struct {
     size_t size_bytes;
     size_t used_bytes; /* SIZE_MAX once a measuring arena has overflowed */
     bool reserved;     /* by ek_arena_reserve */
+    void *block;       /* private: what base lies in, NULL when reserved */
 } ek_arena;
 
 ek_arena ek_arena_measure(void);

@@ -209,9 +209,10 @@ static ek_status inform(const ek_cli *cli, const char *dir, ek_error *err)
     ek_model model;
     ek_tokenizer *tokenizer;
     ek_buf out = {0};
-    EK_TRY(ek_model_open(&model, dir, &(ek_model_options){0}, err));
+    EK_TRY(ek_model_open(&model, dir, &(ek_model_options){.identify = true}, err));
     ek_status status = ek_tokenizer_open(&tokenizer, dir, err);
     if (status == EK_OK) {
+        ek_model_identify(&model);
         (cli->json ? info_json : info_text)(&model, tokenizer, &out);
         status = ek_cli_print(&out, err);
         ek_tokenizer_close(tokenizer);

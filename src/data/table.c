@@ -8,7 +8,6 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/sha256.h"
 #include "base/str.h"
 
 enum { COLUMNS_MAX = 1000, ROWS_MAX = 1 << 30 };
@@ -440,10 +439,6 @@ static ek_status read_table(struct reader *reader)
         }
         return status;
     }
-    ek_sha256 hash;
-    ek_sha256_init(&hash);
-    ek_sha256_update(&hash, reader->storage->text.data, reader->storage->text.length);
-    ek_sha256_hex(&hash, table->content_hash);
     reader->at = reader->storage->text.data;
     reader->end = reader->at ? reader->at + reader->storage->text.length : NULL;
     reader->line = 1;

@@ -34,7 +34,6 @@ typedef struct {
     ek_field *fields;         /* [row_count][column_count] */
     size_t *lines;            /* [row_count] 1-based line on which the row starts */
     size_t skipped_row_count; /* rows left out by skip_ragged */
-    char content_hash[65];    /* SHA-256 of the file's bytes */
     void *storage;            /* private */
 } ek_table;
 

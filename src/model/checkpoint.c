@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/sha256.h"
 #include "base/str.h"
+#include "model/identity.h"
 #include "model/safetensors.h"
 
 enum { INDEX_BYTES_MAX = 64 << 20, SHARDS_MAX = 1000 };
@@ -14,7 +14,9 @@ struct loading {
     ek_model *model;
     const ek_model_options *options;
     size_t report_capacity;
-    char **from; /* [params.count] the name in the file that filled the row */
+    char **from;           /* [params.count] the name in the file that filled the row */
+    ek_safetensors *files; /* [file_count] the shards, or the one file */
+    size_t file_count;
 };
 
 static ek_status report(struct loading *loading, ek_load_kind kind, const char *file_name,
@@ -159,29 +161,21 @@ static ek_status take_tensor(struct loading *loading, const ek_tensor *tensor, c
     return EK_OK;
 }
 
-static ek_status take_file(struct loading *loading, const char *name, ek_sha256 *hash,
-                           ek_error *err)
+static ek_status open_file(struct loading *loading, const char *name, ek_error *err)
 {
     char *path = ek_path_join(loading->model->dir, name);
-    if (!path) {
-        return ek_error_set(err, EK_E_MEMORY, "no memory for a path");
-    }
-    ek_safetensors file;
-    ek_status status = ek_safetensors_open(&file, path, err);
-    if (status == EK_OK) {
-        ek_sha256_update(hash, file.map.data, file.map.size_bytes);
-        for (size_t i = 0; i < file.count && status == EK_OK; i++) {
-            status = take_tensor(loading, &file.tensors[i], path, err);
-        }
-        ek_safetensors_close(&file);
-    }
+    ek_safetensors *grown = ek_realloc(loading->files, loading->file_count + 1, sizeof *grown);
+    loading->files = grown ? grown : loading->files;
+    ek_status status = !path || !grown
+                           ? ek_error_set(err, EK_E_MEMORY, "no memory for a path")
+                           : ek_safetensors_open(&grown[loading->file_count], path, err);
+    loading->file_count += status == EK_OK;
     ek_free(path);
     return status;
 }
 
 /* The shards that the index names, each once, in order of first appearance. */
-static ek_status take_shards(struct loading *loading, const char *index_path, ek_sha256 *hash,
-                             ek_error *err)
+static ek_status open_shards(struct loading *loading, const char *index_path, ek_error *err)
 {
     json_t *index, *value;
     const char *key, *seen[SHARDS_MAX];
@@ -216,13 +210,13 @@ static ek_status take_shards(struct loading *loading, const char *index_path, ek
         seen[count++] = name;
     }
     for (size_t i = 0; i < count && status == EK_OK; i++) {
-        status = take_file(loading, seen[i], hash, err);
+        status = open_file(loading, seen[i], err);
     }
     json_decref(index);
     return status;
 }
 
-static ek_status take_all(struct loading *loading, ek_sha256 *hash, ek_error *err)
+static ek_status open_all(struct loading *loading, ek_error *err)
 {
     const char *dir = loading->model->dir;
     char *whole = ek_path_join(dir, "model.safetensors");
@@ -232,9 +226,9 @@ static ek_status take_all(struct loading *loading, ek_sha256 *hash, ek_error *er
     if (!whole || !index || !pickle) {
         status = ek_error_set(err, EK_E_MEMORY, "no memory for a path");
     } else if (ek_file_exists(whole)) {
-        status = take_file(loading, "model.safetensors", hash, err);
+        status = open_file(loading, "model.safetensors", err);
     } else if (ek_file_exists(index)) {
-        status = take_shards(loading, index, hash, err);
+        status = open_shards(loading, index, err);
     } else if (ek_file_exists(pickle)) {
         status =
             ek_error_set(err, EK_E_MODEL,
@@ -300,6 +294,39 @@ static ek_status conclude(struct loading *loading, ek_error *err)
     return EK_OK;
 }
 
+/* Starts the hash, which keeps the files from then on. */
+static ek_status identify(struct loading *loading, ek_error *err)
+{
+    char *config = json_dumps(loading->model->config.raw, JSON_SORT_KEYS | JSON_COMPACT);
+    if (!config) {
+        return ek_error_set(err, EK_E_MEMORY, "no memory to load the model");
+    }
+    ek_status status = ek__identity_start(&loading->model->identity, config, loading->files,
+                                          loading->file_count, err);
+    ek_free(config);
+    return status;
+}
+
+static void close_files(struct loading *loading)
+{
+    for (size_t i = 0; i < loading->file_count; i++) {
+        ek_safetensors_close(&loading->files[i]);
+    }
+    ek_free(loading->files);
+}
+
+static ek_status take_all(struct loading *loading, ek_error *err)
+{
+    ek_status status = EK_OK;
+    for (size_t f = 0; f < loading->file_count && status == EK_OK; f++) {
+        const ek_safetensors *file = &loading->files[f];
+        for (size_t i = 0; i < file->count && status == EK_OK; i++) {
+            status = take_tensor(loading, &file->tensors[i], file->path, err);
+        }
+    }
+    return status == EK_OK ? conclude(loading, err) : status;
+}
+
 ek_status ek__checkpoint_load(ek_model *model, const ek_model_options *options, ek_error *err)
 {
     struct loading loading = {.model = model, .options = options};
@@ -307,23 +334,16 @@ ek_status ek__checkpoint_load(ek_model *model, const ek_model_options *options, 
     if (!loading.from) {
         return ek_error_set(err, EK_E_MEMORY, "no memory to load the model");
     }
-    ek_sha256 hash;
-    ek_sha256_init(&hash);
-    char *config = json_dumps(model->config.raw, JSON_SORT_KEYS | JSON_COMPACT);
-    ek_status status = EK_OK;
-    if (config) {
-        ek_sha256_update(&hash, config, strlen(config));
-    } else {
-        status = ek_error_set(err, EK_E_MEMORY, "no memory to load the model");
+    ek_status status = open_all(&loading, err);
+    if (status == EK_OK && options->identify) {
+        status = identify(&loading, err);
     }
     if (status == EK_OK) {
-        status = take_all(&loading, &hash, err);
+        status = take_all(&loading, err);
     }
-    if (status == EK_OK) {
-        status = conclude(&loading, err);
+    if (!model->identity) {
+        close_files(&loading);
     }
-    ek_sha256_hex(&hash, model->hash);
-    ek_free(config);
     for (size_t i = 0; i < model->params.count; i++) {
         ek_free(loading.from[i]);
     }

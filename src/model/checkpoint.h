@@ -10,7 +10,8 @@
 #include "base/status.h"
 #include "model/model.h"
 
-/* Fills model->weights, loaded, report and hash from the files in model->dir. */
+/* Fills model->weights, loaded and report from the files in model->dir, and starts
+ * model->identity. */
 ek_status ek__checkpoint_load(ek_model *model, const ek_model_options *options, ek_error *err);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "model/checkpoint.h"
+#include "model/identity.h"
 #include "model/safetensors.h"
 
 /* The parameter table and an empty block of weights; nothing is loaded yet. */
@@ -56,6 +57,12 @@ ek_status ek_model_open(ek_model *model, const char *dir, const ek_model_options
     return status;
 }
 
+void ek_model_identify(ek_model *model)
+{
+    ek__identity_end(model->identity, model->hash);
+    model->identity = NULL;
+}
+
 ek_status ek_model_random(ek_model *model, const ek_model_config *config, int32_t num_labels,
                           ek_error *err)
 {
@@ -69,6 +76,7 @@ ek_status ek_model_random(ek_model *model, const ek_model_config *config, int32_
 
 void ek_model_close(ek_model *model)
 {
+    ek__identity_end(model->identity, NULL);
     for (size_t i = 0; i < model->report_count; i++) {
         ek_free(model->report[i].file_name);
         ek_free(model->report[i].param_name);

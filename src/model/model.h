@@ -9,7 +9,8 @@
  * maps names with or without prefix and legacy gamma/beta (LayerNorm only), and keeps a report of
  * what was loaded, renamed, missing and unused. A missing encoder tensor is an error; a missing
  * head or pooler is drawn per run from its init seed (ek_model_init_run). Immutable afterwards:
- * runs and worker processes share it.
+ * runs and worker processes share it. With `identify`, a thread hashes the files from then on until
+ * ek_model_identify or ek_model_close; no process may be forked in between.
  */
 #ifndef EK_MODEL_MODEL_H
 #define EK_MODEL_MODEL_H
@@ -27,6 +28,7 @@ typedef struct {
     int32_t num_labels; /* classes, 1 for regression; 0: what config.json says (eval, predict) */
     bool masked_lm; /* with the head of masked-language modelling; num_labels is not looked at */
     bool keep_head; /* use the checkpoint's classifier; missing or of another shape: error */
+    bool identify;  /* ek_model_identify will be called */
 } ek_model_options;
 
 typedef enum { EK_LOAD_LOADED, EK_LOAD_RENAMED, EK_LOAD_MISSING, EK_LOAD_UNUSED } ek_load_kind;
@@ -46,12 +48,16 @@ typedef struct {
     bool *loaded;          /* [params.count] */
     ek_load_entry *report; /* [report_count] in table order, unused ones last */
     size_t report_count;
-    char hash[65];  /* SHA-256 of config.json and all weight files: identity of the model */
-    ek_arena arena; /* private */
+    char hash[65]; /* SHA-256 of config.json and all weight files, after ek_model_identify */
+    struct ek_identity *identity; /* private: the thread at work on the hash */
+    ek_arena arena;               /* private */
 } ek_model;
 
 ek_status ek_model_open(ek_model *model, const char *dir, const ek_model_options *options,
                         ek_error *err);
+/* model->hash of a model opened with `identify`, once the thread that makes it has come to its end.
+ * The first call waits, the others have nothing to do. */
+void ek_model_identify(ek_model *model);
 /* A model of that shape whose every tensor is drawn by ek_model_init_run: for measurements. config
  * is copied and must hold no id2label and no raw. */
 ek_status ek_model_random(ek_model *model, const ek_model_config *config, int32_t num_labels,

@@ -42,7 +42,8 @@ static ek_status open_model(ek_study_inputs *inputs, ek_error *err)
     bool masked_lm = inputs->data.problem == EK_PROBLEM_MASKED_LM;
     const ek_model_options options = {.num_labels = (int32_t)inputs->data.label_count,
                                       .masked_lm = masked_lm,
-                                      .keep_head = keep_head && !masked_lm};
+                                      .keep_head = keep_head && !masked_lm,
+                                      .identify = true};
     EK_TRY(ek_model_open(&inputs->model, spec->options.model, &options, err));
     if (masked_lm) {
         /* the perplexity of guessing every token alike */
@@ -138,6 +139,7 @@ static ek_status collect_facts(ek_study_inputs *inputs, ek_error *err)
 {
     ek_study_facts *facts = &inputs->facts;
     const ek_dataset *data = &inputs->data;
+    ek_model_identify(&inputs->model);
     memcpy(facts->model_hash, inputs->model.hash, sizeof facts->model_hash);
     memcpy(facts->data_hash, data->hash, sizeof facts->data_hash);
     bool masked_lm = data->problem == EK_PROBLEM_MASKED_LM;

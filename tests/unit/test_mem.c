@@ -156,6 +156,27 @@ static void reserved_arenas_take_memory_when_written(void **state)
     ek_arena_deinit(&arena);
 }
 
+/* Also where the memory of an arena is what an earlier one left behind. */
+static void arenas_are_zero(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {100, 5000, 100000, (4 << 20) + 64, (8 << 20), 40 << 20};
+    ek_error err = {0};
+    for (size_t i = 0; i < 3 * sizeof sizes / sizeof *sizes; i++) {
+        size_t bytes = sizes[i / 3], set = 0;
+        ek_arena arena;
+        assert_int_equal(ek_arena_init(&arena, bytes, &err), EK_OK);
+        unsigned char *memory = ek_arena_alloc(&arena, bytes, 1);
+        assert_int_equal((uintptr_t)memory % EK_ARENA_ALIGN, 0);
+        for (size_t b = 0; b < bytes; b++) {
+            set += memory[b] != 0;
+        }
+        assert_int_equal(set, 0);
+        memset(memory, 0xFF, bytes);
+        ek_arena_deinit(&arena);
+    }
+}
+
 static void arenas_refuse_what_cannot_be(void **state)
 {
     (void)state;
@@ -184,6 +205,7 @@ int main(void)
         cmocka_unit_test(the_nth_fails_once),
         cmocka_unit_test(arenas_fit_their_plan),
         cmocka_unit_test(reserved_arenas_take_memory_when_written),
+        cmocka_unit_test(arenas_are_zero),
         cmocka_unit_test(arenas_refuse_what_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,11 +37,11 @@ need_packages() {
 }
 
 # What a build needs; README.md says why each is there.
-build_packages=(gcc libc6-dev cmake ninja-build pkg-config libjansson-dev nettle-dev
+build_packages=(gcc libc6-dev cmake ninja-build pkg-config libjansson-dev libssl-dev
   libyaml-dev libsqlite3-dev libprotobuf-c-dev protobuf-c-compiler)
 
 # What tests/determinism/neon.sh needs: a cross compiler, an emulator, the libraries of AArch64.
-neon_packages=(gcc-aarch64-linux-gnu qemu-user libjansson-dev:arm64 nettle-dev:arm64
+neon_packages=(gcc-aarch64-linux-gnu qemu-user libjansson-dev:arm64 libssl-dev:arm64
   libyaml-dev:arm64 libsqlite3-dev:arm64 libprotobuf-c-dev:arm64 libcmocka-dev:arm64 libgomp1:arm64)
 
 need_neon_packages() {

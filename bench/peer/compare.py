@@ -404,7 +404,7 @@ def write_texts(data, folder):
 
 def build_loop(folder):
     """tokenise_loop.c with the sources of base and text, optimised as the release build."""
-    flags = run(["pkg-config", "--cflags", "--libs", "jansson", "nettle"]).split()
+    flags = run(["pkg-config", "--cflags", "--libs", "jansson", "libcrypto"]).split()
     sources = [os.path.join(ROOT, "src", room, name) for room in ("base", "text")
                for name in sorted(os.listdir(os.path.join(ROOT, "src", room)))
                if name.endswith(".c")]

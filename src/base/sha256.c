@@ -6,12 +6,12 @@
 
 void ek_sha256_init(ek_sha256 *hash)
 {
-    sha256_init(&hash->context);
+    SHA256_Init(&hash->context);
 }
 
 void ek_sha256_update(ek_sha256 *hash, const void *bytes, size_t count)
 {
-    sha256_update(&hash->context, count, bytes);
+    SHA256_Update(&hash->context, bytes, count);
 }
 
 void ek_sha256_f32(ek_sha256 *hash, const float *values, size_t count)
@@ -33,8 +33,8 @@ void ek_sha256_f32(ek_sha256 *hash, const float *values, size_t count)
 void ek_sha256_hex(ek_sha256 *hash, char hex[65])
 {
     static const char digits[] = "0123456789abcdef";
-    uint8_t digest[SHA256_DIGEST_SIZE];
-    sha256_digest(&hash->context, sizeof digest, digest);
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    SHA256_Final(digest, &hash->context);
     for (int i = 0; i < 64; i++) {
         hex[i] = digits[digest[i / 2] >> (i % 2 == 0 ? 4 : 0) & 0xF];
     }

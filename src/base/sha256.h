@@ -1,4 +1,4 @@
-/* sha256.h - SHA-256 (FIPS 180-4, by libnettle): identity of data, models, and final weights.
+/* sha256.h - SHA-256 (FIPS 180-4, by OpenSSL's libcrypto): identity of data, models, and final weights.
  *
  * ek_sha256_f32 hashes floats as little-endian bits with every NaN as 7fc00000 (docs/numerics.md,
  * rule 7), so that a hash does not depend on a NaN's payload.
@@ -8,10 +8,12 @@
 
 #include <stddef.h>
 
-#include <nettle/sha2.h>
+/* The plain calls, whose state needs no memory of its own; OpenSSL 3 would rather have EVP used. */
+#define OPENSSL_API_COMPAT 10100
+#include <openssl/sha.h>
 
 typedef struct {
-    struct sha256_ctx context; /* private */
+    SHA256_CTX context; /* private */
 } ek_sha256;
 
 void ek_sha256_init(ek_sha256 *hash);

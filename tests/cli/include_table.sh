@@ -111,7 +111,7 @@ BEGIN {
     owner["utf8proc.h"] = owner["pcre2.h"] = "text"
     owner["omp.h"] = owner["arm_neon.h"] = "kernel"
     owner["jansson.h"] = "base/json.h"
-    owner["nettle/sha2.h"] = "base/sha256.h"
+    owner["openssl/sha.h"] = "base/sha256.h"
     owner["protobuf-c/protobuf-c.h"] = owner["events.pb-c.h"] = "report/export_tensorboard.c"
     owner["cpuid.h"] = "base/cpu.c"
     owner["curl/curl.h"] = "cli/cmd_pull.c"

@@ -15,7 +15,7 @@ for program in aarch64-linux-gnu-gcc qemu-aarch64; do
   command -v "$program" >/dev/null || skip "no $program (scripts/test.sh --neon)"
 done
 libraries=/usr/lib/aarch64-linux-gnu
-for file in "$libraries"/{libc,libgomp}.so.* "$libraries"/pkgconfig/{jansson,nettle,yaml-0.1,sqlite3,cmocka}.pc; do
+for file in "$libraries"/{libc,libgomp}.so.* "$libraries"/pkgconfig/{jansson,libcrypto,yaml-0.1,sqlite3,cmocka}.pc; do
   [ -e "$file" ] || skip "no $file (scripts/test.sh --neon)"
 done
 

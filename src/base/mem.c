@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
+
+#include "base/thread.h"
 
 /* Allocations left until one fails; 0: never. Allocation happens outside parallel regions only. */
 static long fail_countdown;
@@ -110,17 +111,39 @@ static ek_status no_arena(size_t bytes, ek_error *err)
                         (double)bytes / (1024.0 * 1024.0));
 }
 
-/* Makes a new block's pages resident. The system hands out pages that are zero already: writing
- * zeros into them would cost as much time again. */
-static void make_resident(unsigned char *base, size_t bytes)
+struct span {
+    unsigned char *base;
+    size_t bytes;
+};
+
+/* Makes pages of a new block resident. The system hands them out zeroed: writing zeros into them
+ * would cost as much time again. */
+static void *make_resident(void *argument)
 {
+    const struct span *span = argument;
 #if defined(MADV_POPULATE_WRITE)
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    if (madvise(base, (bytes + page - 1) / page * page, MADV_POPULATE_WRITE) == 0) {
-        return;
+    if (madvise(span->base, span->bytes, MADV_POPULATE_WRITE) == 0) {
+        return NULL;
     }
 #endif
-    memset(base, 0, bytes);
+    memset(span->base, 0, span->bytes);
+    return NULL;
+}
+
+/* Both halves of much memory at once: one core alone does not write as fast as memory takes it. */
+static void make_all_resident(unsigned char *base, size_t bytes, size_t page)
+{
+    const size_t much = (size_t)32 << 20;
+    size_t half = bytes / 2 / page * page;
+    struct span first = {base, half}, second = {base + half, bytes - half};
+    pthread_t thread;
+    bool helped = bytes >= much && ek_thread_start(&thread, make_resident, &second);
+    make_resident(&first);
+    if (helped) {
+        pthread_join(thread, NULL);
+    } else {
+        make_resident(&second);
+    }
 }
 
 ek_status ek_arena_init(ek_arena *arena, size_t size_bytes, ek_error *err)
@@ -143,7 +166,7 @@ ek_status ek_arena_init(ek_arena *arena, size_t size_bytes, ek_error *err)
 #if defined(MADV_HUGEPAGE)
         madvise(base, bytes / huge * huge, MADV_HUGEPAGE); /* a wish: refused, nothing changes */
 #endif
-        make_resident(base, bytes);
+        make_all_resident(base, bytes, huge);
     }
     *arena = (ek_arena){.base = base, .size_bytes = bytes, .block = block};
     return EK_OK;

@@ -1,4 +1,5 @@
-/* sha256.h - SHA-256 (FIPS 180-4, by OpenSSL's libcrypto): identity of data, models, and final weights.
+/* sha256.h - SHA-256 (FIPS 180-4, by OpenSSL's libcrypto): identity of data, models, and final
+ * weights.
  *
  * ek_sha256_f32 hashes floats as little-endian bits with every NaN as 7fc00000 (docs/numerics.md,
  * rule 7), so that a hash does not depend on a NaN's payload.

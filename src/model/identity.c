@@ -1,13 +1,12 @@
 #include "model/identity.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/sha256.h"
+#include "base/thread.h"
 
 struct ek_identity {
     ek_sha256 hash;
@@ -38,17 +37,6 @@ static void *hash_files(void *argument)
     return NULL;
 }
 
-/* A signal is for the thread that waits for something. */
-static bool start_thread(ek_identity *identity)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = pthread_create(&identity->thread, NULL, hash_files, identity) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return started;
-}
-
 ek_status ek__identity_start(ek_identity **out, const char *config, ek_safetensors *files,
                              size_t count, ek_error *err)
 {
@@ -61,7 +49,7 @@ ek_status ek__identity_start(ek_identity **out, const char *config, ek_safetenso
     identity->count = count;
     ek_sha256_init(&identity->hash);
     ek_sha256_update(&identity->hash, config, strlen(config));
-    identity->has_thread = start_thread(identity);
+    identity->has_thread = ek_thread_start(&identity->thread, hash_files, identity);
     return EK_OK;
 }
 

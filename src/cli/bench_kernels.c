@@ -344,7 +344,8 @@ enum { BENCH_ROWS = 1024, BENCH_LENGTH = 64, BENCH_EXAMPLES = BENCH_ROWS / BENCH
 struct kernels {
     ek_compute *compute;
     int64_t h, wide, heads;
-    float *x, *y, *z, *wide_x, *wide_y, *mean, *rstd, *gamma, *beta, *dgamma, *dbeta, *qkv, *dqkv;
+    float *x, *y, *z, *wide_x, *wide_y, *mean, *rstd, *gamma, *beta, *dx, *dgamma, *dbeta, *dbias,
+        *qkv, *dqkv;
     float *probs, *w, *m, *v, *g, *table;
     uint32_t *example, *position, *query_position;
     int32_t *ids, *sorted, *zeros, offsets[BENCH_EXAMPLES + 1];
@@ -368,8 +369,10 @@ static void lay_out(struct kernels *k, ek_arena *arena)
     k->rstd = ek_arena_alloc(arena, t, f);
     k->gamma = ek_arena_alloc(arena, h, f);
     k->beta = ek_arena_alloc(arena, h, f);
-    k->dgamma = ek_arena_alloc(arena, (size_t)k->wide, f);
-    k->dbeta = ek_arena_alloc(arena, (size_t)k->wide, f);
+    k->dgamma = ek_arena_alloc(arena, h, f);
+    k->dbeta = ek_arena_alloc(arena, h, f);
+    k->dx = ek_arena_alloc(arena, t * h, f);
+    k->dbias = ek_arena_alloc(arena, (size_t)k->wide, f);
     k->qkv = ek_arena_alloc(arena, 3 * t * h, f);
     k->dqkv = ek_arena_alloc(arena, 3 * t * h, f);
     k->probs = ek_arena_alloc(arena, t * BENCH_LENGTH * (size_t)k->heads, f);
@@ -438,14 +441,15 @@ END CALL(call_layernorm_forward)
     ek_residual_layernorm_forward(k->compute, k->y, k->z, k->mean, k->rstd, k->x, k->y, &k->dropout,
                                   &k->rows, k->gamma, k->beta, k->h, 1e-12f);
 END CALL(call_layernorm_backward)
-    ek_layernorm_backward(k->compute, k->y, k->dgamma, k->dbeta, k->x, k->z, k->mean, k->rstd,
-                          k->gamma, BENCH_ROWS, k->h);
+    ek_residual_layernorm_backward(k->compute, k->y, k->dx, k->dgamma, k->dbeta, k->dbias, k->x,
+                                   k->z, k->mean, k->rstd, &k->dropout, &k->rows, k->gamma, k->h);
 END CALL(call_dropout) ek_dropout_apply(k->compute, k->y, k->x, &k->dropout, &k->rows, k->h);
 END CALL(call_gelu_forward) ek_activation_forward(k->compute, k->wide_y, k->wide_x,
                                                   BENCH_ROWS * k->wide, EK_ACTIVATION_GELU);
-END CALL(call_gelu_backward) ek_activation_backward(k->compute, k->wide_y, k->wide_y, k->wide_x,
-                                                    BENCH_ROWS * k->wide, EK_ACTIVATION_GELU);
-END CALL(call_bias) ek_bias_backward(k->compute, k->dgamma, k->wide_x, BENCH_ROWS, k->wide);
+END CALL(call_gelu_backward)
+    ek_activation_backward(k->compute, k->wide_y, k->dbias, k->wide_y, k->wide_x, BENCH_ROWS,
+                           k->wide, EK_ACTIVATION_GELU);
+END CALL(call_bias) ek_bias_backward(k->compute, k->dbias, k->wide_x, BENCH_ROWS, k->wide);
 END CALL(call_embedding_forward)
     ek_embedding_forward(k->compute, k->z, k->table, k->table, k->table, k->ids, k->zeros, k->ids,
                          BENCH_ROWS, k->h);
@@ -466,10 +470,10 @@ END
     {"attention forward", call_attention_forward, SCORES, 0},
     {"attention backward", call_attention_backward, SCORES, 0},
     {"dropout + residual + layernorm", call_layernorm_forward, HIDDEN, 16},
-    {"layernorm backward", call_layernorm_backward, HIDDEN, 20},
+    {"layernorm + dropout + bias backward", call_layernorm_backward, HIDDEN, 16},
     {"dropout", call_dropout, HIDDEN, 8},
     {"gelu forward", call_gelu_forward, WIDE, 8},
-    {"gelu backward", call_gelu_backward, WIDE, 12},
+    {"gelu + bias backward", call_gelu_backward, WIDE, 12},
     {"bias gradient", call_bias, WIDE, 4},
     {"embedding forward", call_embedding_forward, HIDDEN, 16},
     {"embedding backward", call_embedding_backward, HIDDEN, 12},

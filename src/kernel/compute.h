@@ -50,12 +50,12 @@ static inline int64_t ek__columns_of_thread(int threads)
 double ek__op_start(const ek_compute *compute);
 void ek__op_end(ek_compute *compute, ek_op op, double started, double flops);
 
-/* Runs the body, the last argument, with [begin, end) set to this thread's share of count units,
- * and adds the time to op's; small work stays on one thread. Units are what must not be cut: rows,
- * columns in sixteens, chunks. */
-#define EK_SPLIT(compute, op, count, worth_it, ...)                                                \
+/* Runs the body, the last argument, with [begin, end) set to this thread's share of count units;
+ * small work stays on one thread. Units are what must not be cut: rows, columns in sixteens,
+ * chunks.
+ */
+#define EK_SHARE(compute, count, worth_it, ...)                                                    \
     do {                                                                                           \
-        double started_ = ek__op_start(compute);                                                   \
         int64_t split_count_ = (count);                                                            \
         if ((compute)->threads == 1 || !(worth_it)) {                                              \
             int64_t begin = 0, end = split_count_;                                                 \
@@ -72,6 +72,13 @@ void ek__op_end(ek_compute *compute, ek_op op, double started, double flops);
                 }                                                                                  \
             }                                                                                      \
         }                                                                                          \
+    } while (0)
+
+/* The same as an operation of its own: its time is added to op's. */
+#define EK_SPLIT(compute, op, count, worth_it, ...)                                                \
+    do {                                                                                           \
+        double started_ = ek__op_start(compute);                                                   \
+        EK_SHARE(compute, count, worth_it, __VA_ARGS__);                                           \
         ek__op_end(compute, op, started_, 0);                                                      \
     } while (0)
 

@@ -121,11 +121,17 @@ void ek_residual_layernorm_forward(ek_compute *compute, float *y, float *z, floa
                                    const ek_dropout *dropout, const ek_rows *rows,
                                    const float *gamma, const float *beta, int64_t width, float eps);
 /* dz = rstd * (g - fma(xhat, sum(g * xhat, by fma), sum(g)) / width) with xhat = (z - mean) * rstd
- * and g = dy * gamma; dgamma = fma(dy, xhat, dgamma) and dbeta += dy in row order. dz may be dy.
- * The gradient of x is drop(dz) (ek_dropout_apply), that of residual is dz. */
+ * and g = dy * gamma; dgamma = fma(dy, xhat, dgamma) and dbeta += dy in row order. dz may be dy and
+ * is the gradient of residual; that of x is drop(dz), see below. */
 void ek_layernorm_backward(ek_compute *compute, float *dz, float *dgamma, float *dbeta,
                            const float *dy, const float *z, const float *mean, const float *rstd,
                            const float *gamma, int64_t rows, int64_t width);
+/* ek_layernorm_backward, and dx = drop(dz), and dbias[n] += dx[0][n], dx[1][n], ... in row order,
+ * of the layer that made x. dx is none of the others. */
+void ek_residual_layernorm_backward(ek_compute *compute, float *dz, float *dx, float *dgamma,
+                                    float *dbeta, float *dbias, const float *dy, const float *z,
+                                    const float *mean, const float *rstd, const ek_dropout *dropout,
+                                    const ek_rows *rows, const float *gamma, int64_t width);
 
 /* ---- activations ----------------------------------------------------------------------------- */
 typedef enum {
@@ -137,15 +143,16 @@ typedef enum {
 } ek_activation;
 void ek_activation_forward(ek_compute *compute, float *y, const float *x, int64_t count,
                            ek_activation activation);
-/* dx = dy * f'(x), from the saved input x; dx may be dy. Every operation below is rounded, fma
+/* dx = dy * f'(x), from the saved input x [rows, width]; dx may be dy. dbias[n] += dx[0][n],
+ * dx[1][n], ... in row order, of the layer that made x. Every operation below is rounded, fma
  * once: GELU       e = erf(x * 0.707106781f); y = fma(x/2, e, x/2) f' = fma(x, phi, fma(1/2, e,
  * 1/2)), phi = 0.398942280f * exp((x * x) * (-1/2)) GELU_TANH  t = tanh(0.797884561f *
  * fma(0.044715f, (x * x) * x, x)); y = fma(x/2, t, x/2) f' = fma(x/2, (1 - t * t) * s, fma(1/2, t,
  * 1/2)), s = 0.797884561f * fma(0.134145f, x * x, 1) RELU       y = max(0, x); f' = 1 for x > 0,
  * NaN for NaN, else 0 TANH       f' = 1 - t * t, t = tanh(x)
  */
-void ek_activation_backward(ek_compute *compute, float *dx, const float *dy, const float *x,
-                            int64_t count, ek_activation activation);
+void ek_activation_backward(ek_compute *compute, float *dx, float *dbias, const float *dy,
+                            const float *x, int64_t rows, int64_t width, ek_activation activation);
 
 /* ---- attention -------------------------------------------------------------------------------
  * Per (example, head), without padding. With scale = 1 / sqrt(head_size) rounded to float:

@@ -8,6 +8,9 @@
 
 #include "kernel/kernel.h"
 
+/* For functions of the bodies that are written once for several constants. */
+#define EK_INLINE static inline __attribute__((always_inline))
+
 /* Blocking of the matrix product. Free to change: it does not touch the bits. */
 enum {
     EK__GEMM_KC = 384,  /* lanes of a packed block: one k in fp32, two in bf16 */
@@ -51,8 +54,9 @@ typedef struct {
                             const float *rstd, const float *gamma, int64_t width, int64_t r0,
                             int64_t r1);
     void (*activation_forward)(float *y, const float *x, int64_t count, ek_activation activation);
-    void (*activation_backward)(float *dx, const float *dy, const float *x, int64_t count,
-                                ek_activation activation);
+    void (*activation_backward)(float *dx, float *dbias, const float *dy, const float *x,
+                                int64_t rows, int64_t width, ek_activation activation, int64_t c0,
+                                int64_t c1);
     /* Softmax of scores * scale in place into probs, and the dropped copy, for one head. */
     void (*attention_probs)(float *probs, float *dropped, int64_t queries, int64_t keys,
                             float scale, const ek_dropout *dropout, uint32_t example, int32_t head,

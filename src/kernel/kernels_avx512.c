@@ -16,6 +16,7 @@
 #define EK_UNROLL _Pragma("GCC unroll 16")
 #endif
 enum { TILE_ROWS = 14, TILE_VECTORS = 2 };
+enum { ABREAST = 6 };
 #include "kernel/elementary.inc"
 #include "kernel/bf16.inc"
 #include "kernel/gemm.inc"

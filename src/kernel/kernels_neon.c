@@ -16,6 +16,7 @@
 #endif
 /* Of 32 registers 24 hold sums, 4 a row of B and at least one a value of A. */
 enum { TILE_ROWS = 6, TILE_VECTORS = 1 };
+enum { ABREAST = 1 };
 #include "kernel/elementary.inc"
 #include "kernel/bf16.inc"
 #include "kernel/gemm.inc"

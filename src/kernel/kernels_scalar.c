@@ -14,6 +14,7 @@
 #define EK_UNROLL _Pragma("GCC unroll 16")
 #endif
 enum { TILE_ROWS = 4, TILE_VECTORS = 1 };
+enum { ABREAST = 1 };
 #include "kernel/elementary.inc"
 #include "kernel/bf16.inc"
 #include "kernel/gemm.inc"

@@ -4,12 +4,17 @@
 
 #include "kernel/compute.h"
 
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 void ek_bias_backward(ek_compute *compute, float *dbias, const float *dy, int64_t rows,
                       int64_t width)
 {
     EK_SPLIT(compute, EK_OP_BIAS, ek__ceil_div(width, 16), rows * width >= EK__WORTH_SPLITTING,
              compute->kernels->bias_backward(dbias, dy, rows, width, begin * 16,
-                                             end * 16 < width ? end * 16 : width));
+                                             smaller(end * 16, width)));
 }
 
 /* ---- dropout, normalisation, activations ----------------------------------------------------- */
@@ -45,17 +50,65 @@ void ek_residual_layernorm_forward(ek_compute *compute, float *y, float *z, floa
                                                        gamma, beta, width, eps, begin, end));
 }
 
+/* Of one block of rows: the parameters first, since dz may overwrite dy. */
+static void layernorm_backward_block(ek_compute *compute, float *dz, float *dgamma, float *dbeta,
+                                     const float *dy, const float *z, const float *mean,
+                                     const float *rstd, const float *gamma, int64_t rows,
+                                     int64_t width)
+{
+    const ek__kernels *k = compute->kernels;
+    bool worth = rows * width >= EK__WORTH_SPLITTING;
+    EK_SHARE(compute, ek__ceil_div(width, 16), worth,
+             k->layernorm_params(dgamma, dbeta, dy, z, mean, rstd, rows, width, begin * 16,
+                                 smaller(end * 16, width)));
+    EK_SHARE(compute, rows, worth,
+             k->layernorm_input(dz, dy, z, mean, rstd, gamma, width, begin, end));
+}
+
+/* One thread takes few rows at a time through all steps, while they are in its cache; several have
+ * to wait for each other between the steps, so they take all rows. */
+static int64_t rows_of_block(const ek_compute *compute, int64_t rows)
+{
+    enum { CACHED_ROWS = 8 };
+    return compute->threads > 1 || rows < CACHED_ROWS ? rows : CACHED_ROWS;
+}
+
 void ek_layernorm_backward(ek_compute *compute, float *dz, float *dgamma, float *dbeta,
                            const float *dy, const float *z, const float *mean, const float *rstd,
                            const float *gamma, int64_t rows, int64_t width)
 {
-    bool worth = rows * width >= EK__WORTH_SPLITTING;
-    /* First the parameters: dz may overwrite dy. */
-    EK_SPLIT(compute, EK_OP_LAYERNORM_BACKWARD, ek__ceil_div(width, 16), worth,
-             compute->kernels->layernorm_params(dgamma, dbeta, dy, z, mean, rstd, rows, width,
-                                                begin * 16, end * 16 < width ? end * 16 : width));
-    EK_SPLIT(compute, EK_OP_LAYERNORM_BACKWARD, rows, worth,
-             compute->kernels->layernorm_input(dz, dy, z, mean, rstd, gamma, width, begin, end));
+    double started = ek__op_start(compute);
+    int64_t count;
+    for (int64_t r = 0; r < rows; r += count) {
+        int64_t at = r * width;
+        count = smaller(rows_of_block(compute, rows), rows - r);
+        layernorm_backward_block(compute, dz + at, dgamma, dbeta, dy + at, z + at, mean + r,
+                                 rstd + r, gamma, count, width);
+    }
+    ek__op_end(compute, EK_OP_LAYERNORM_BACKWARD, started, 0);
+}
+
+void ek_residual_layernorm_backward(ek_compute *compute, float *dz, float *dx, float *dgamma,
+                                    float *dbeta, float *dbias, const float *dy, const float *z,
+                                    const float *mean, const float *rstd, const ek_dropout *dropout,
+                                    const ek_rows *rows, const float *gamma, int64_t width)
+{
+    const ek__kernels *k = compute->kernels;
+    double started = ek__op_start(compute);
+    int64_t count;
+    for (int64_t r = 0; r < rows->count; r += count) {
+        int64_t at = r * width;
+        count = smaller(rows_of_block(compute, rows->count), rows->count - r);
+        bool worth = count * width >= EK__WORTH_SPLITTING;
+        layernorm_backward_block(compute, dz + at, dgamma, dbeta, dy + at, z + at, mean + r,
+                                 rstd + r, gamma, count, width);
+        EK_SHARE(compute, count, worth,
+                 k->dropout_rows(dx, dz, dropout, rows, width, r + begin, r + end));
+        EK_SHARE(
+            compute, ek__ceil_div(width, 16), worth,
+            k->bias_backward(dbias, dx + at, count, width, begin * 16, smaller(end * 16, width)));
+    }
+    ek__op_end(compute, EK_OP_LAYERNORM_BACKWARD, started, 0);
 }
 
 void ek_activation_forward(ek_compute *compute, float *y, const float *x, int64_t count,
@@ -65,12 +118,13 @@ void ek_activation_forward(ek_compute *compute, float *y, const float *x, int64_
              compute->kernels->activation_forward(y + begin, x + begin, end - begin, activation));
 }
 
-void ek_activation_backward(ek_compute *compute, float *dx, const float *dy, const float *x,
-                            int64_t count, ek_activation activation)
+void ek_activation_backward(ek_compute *compute, float *dx, float *dbias, const float *dy,
+                            const float *x, int64_t rows, int64_t width, ek_activation activation)
 {
-    EK_SPLIT(compute, EK_OP_ACTIVATION_BACKWARD, count, count >= EK__WORTH_SPLITTING,
-             compute->kernels->activation_backward(dx + begin, dy + begin, x + begin, end - begin,
-                                                   activation));
+    EK_SPLIT(compute, EK_OP_ACTIVATION_BACKWARD, ek__ceil_div(width, 16),
+             rows * width >= EK__WORTH_SPLITTING,
+             compute->kernels->activation_backward(dx, dbias, dy, x, rows, width, activation,
+                                                   begin * 16, smaller(end * 16, width)));
 }
 
 /* ---- embeddings and rows --------------------------------------------------------------------- */

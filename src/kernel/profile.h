@@ -18,12 +18,12 @@ typedef enum {
     EK_OP_GEMM_WEIGHT, /* gradient of the weights */
     EK_OP_ATTENTION_FORWARD,
     EK_OP_ATTENTION_BACKWARD,
-    EK_OP_LAYERNORM_FORWARD, /* with dropout and the residual */
-    EK_OP_LAYERNORM_BACKWARD,
+    EK_OP_LAYERNORM_FORWARD,  /* with dropout and the residual */
+    EK_OP_LAYERNORM_BACKWARD, /* with dropout and the bias before it */
     EK_OP_ACTIVATION_FORWARD,
-    EK_OP_ACTIVATION_BACKWARD,
-    EK_OP_DROPOUT,
-    EK_OP_BIAS,
+    EK_OP_ACTIVATION_BACKWARD, /* with the bias before it */
+    EK_OP_DROPOUT,             /* that stands alone: embeddings, classifier */
+    EK_OP_BIAS,                /* gradients of the other biases: query, key and value, heads */
     EK_OP_EMBEDDING,
     EK_OP_LOSS,
     EK_OP_NORM,

@@ -99,6 +99,9 @@ static inline v16 v_if_lt(v16 x, v16 y, v16 yes, v16 no)
 }
 static inline v16 v_first(v16 x, int64_t n, v16 other)
 {
+    if (__builtin_constant_p(n) && n >= 16) {
+        return x;
+    }
     return (v16){_mm256_blendv_ps(other.a, x.a, _mm256_castsi256_ps(lanes_mask(n))),
                  _mm256_blendv_ps(other.b, x.b, _mm256_castsi256_ps(lanes_mask(n - 8)))};
 }

@@ -21,6 +21,9 @@ static inline v16 v_load(const float *p)
 }
 static inline v16 v_load_n(const float *p, int64_t n)
 {
+    if (__builtin_constant_p(n) && n >= 16) { /* without a mask */
+        return v_load(p);
+    }
     return _mm512_maskz_loadu_ps(lanes_mask(n), p);
 }
 static inline void v_store(float *p, v16 a)
@@ -29,6 +32,10 @@ static inline void v_store(float *p, v16 a)
 }
 static inline void v_store_n(float *p, v16 a, int64_t n)
 {
+    if (__builtin_constant_p(n) && n >= 16) {
+        v_store(p, a);
+        return;
+    }
     _mm512_mask_storeu_ps(p, lanes_mask(n), a);
 }
 static inline v16 v_set1(float x)
@@ -77,6 +84,9 @@ static inline v16 v_if_lt(v16 a, v16 b, v16 yes, v16 no)
 }
 static inline v16 v_first(v16 a, int64_t n, v16 other)
 {
+    if (__builtin_constant_p(n) && n >= 16) {
+        return a;
+    }
     return _mm512_mask_blend_ps(lanes_mask(n), other, a);
 }
 static inline v16i v_bits(v16 a)

@@ -166,6 +166,9 @@ static inline float32x4_t first_4(float32x4_t x, int32x4_t index, int32x4_t n, f
 }
 static inline v16 v_first(v16 x, int64_t n, v16 other)
 {
+    if (__builtin_constant_p(n) && n >= 16) {
+        return x;
+    }
     if (n >= 16) {
         return x;
     }

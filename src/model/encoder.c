@@ -265,9 +265,9 @@ static void linear_input(const struct products *p, float *dx, const float *dy, c
                                         .accumulate = accumulate});
 }
 
-/* dW += dy^T x, dbias += column sums of dy. */
-static void linear_params(const struct products *p, float *dweight, float *dbias, const float *dy,
-                          const float *x, int64_t rows, int64_t n, int64_t k)
+/* dW += dy^T x. */
+static void linear_weight(const struct products *p, float *dweight, const float *dy, const float *x,
+                          int64_t rows, int64_t n, int64_t k)
 {
     ek_gemm(p->compute, &(ek_gemm_args){.m = n,
                                         .n = k,
@@ -281,6 +281,13 @@ static void linear_params(const struct products *p, float *dweight, float *dbias
                                         .c = dweight,
                                         .ldc = k,
                                         .accumulate = !p->fresh});
+}
+
+/* dW += dy^T x, dbias += column sums of dy. */
+static void linear_params(const struct products *p, float *dweight, float *dbias, const float *dy,
+                          const float *x, int64_t rows, int64_t n, int64_t k)
+{
+    linear_weight(p, dweight, dy, x, rows, n, k);
     ek_bias_backward(p->compute, dbias, dy, rows, n);
 }
 
@@ -404,30 +411,30 @@ static float *layer_backward(const ek_encoder *encoder, ek_compute *compute, flo
     const struct products products = {compute, encoder->limits.precision, options->fresh_gradients};
 
     /* feed-forward */
-    ek_layernorm_backward(compute, dout, gradients + o->output_norm_weight,
-                          gradients + o->output_norm_bias, dout, layer->z2, layer->mean2,
-                          layer->rstd2, weights + o->output_norm_weight, rows, h);
     ek_dropout dropout = dropout_at(options, options->hidden_dropout, site + 2);
-    ek_dropout_apply(compute, state->drows, dout, &dropout, &set->rows, h);
-    linear_params(&products, gradients + o->output_weight, gradients + o->output_bias, state->drows,
-                  layer->activated, rows, h, wide);
+    ek_residual_layernorm_backward(compute, dout, state->drows, gradients + o->output_norm_weight,
+                                   gradients + o->output_norm_bias, gradients + o->output_bias,
+                                   dout, layer->z2, layer->mean2, layer->rstd2, &dropout,
+                                   &set->rows, weights + o->output_norm_weight, h);
+    linear_weight(&products, gradients + o->output_weight, state->drows, layer->activated, rows, h,
+                  wide);
     linear_input(&products, state->dwide, state->drows, weights + o->output_weight, rows, h, wide,
                  false);
-    ek_activation_backward(compute, state->dwide, state->dwide, layer->pre, rows * wide,
-                           encoder->config->hidden_act);
-    linear_params(&products, gradients + o->intermediate_weight, gradients + o->intermediate_bias,
-                  state->dwide, layer->y1, rows, wide, h);
+    ek_activation_backward(compute, state->dwide, gradients + o->intermediate_bias, state->dwide,
+                           layer->pre, rows, wide, encoder->config->hidden_act);
+    linear_weight(&products, gradients + o->intermediate_weight, state->dwide, layer->y1, rows,
+                  wide, h);
     linear_input(&products, dout, state->dwide, weights + o->intermediate_weight, rows, wide, h,
                  true);
 
     /* attention */
-    ek_layernorm_backward(compute, dout, gradients + o->attention_norm_weight,
-                          gradients + o->attention_norm_bias, dout, layer->z1, layer->mean1,
-                          layer->rstd1, weights + o->attention_norm_weight, rows, h);
     dropout = dropout_at(options, options->hidden_dropout, site + 1);
-    ek_dropout_apply(compute, state->drows, dout, &dropout, &set->rows, h);
-    linear_params(&products, gradients + o->attention_output_weight,
-                  gradients + o->attention_output_bias, state->drows, layer->context, rows, h, h);
+    ek_residual_layernorm_backward(
+        compute, dout, state->drows, gradients + o->attention_norm_weight,
+        gradients + o->attention_norm_bias, gradients + o->attention_output_bias, dout, layer->z1,
+        layer->mean1, layer->rstd1, &dropout, &set->rows, weights + o->attention_norm_weight, h);
+    linear_weight(&products, gradients + o->attention_output_weight, state->drows, layer->context,
+                  rows, h, h);
     linear_input(&products, state->dcontext, state->drows, weights + o->attention_output_weight,
                  rows, h, h, false);
     ek_attention_shape shape = shape_of(encoder, batch, set);

@@ -104,8 +104,8 @@ void ek_head_backward(ek_head *head, ek_compute *compute, float *gradients, cons
                                      .ldc = h});
     ek_dropout dropout = dropout_of(options);
     ek_dropout_apply(compute, head->dpooled, head->dpooled, &dropout, &cls, h);
-    ek_activation_backward(compute, head->dpooled, head->dpooled, head->pre_pooled, rows * h,
-                           EK_ACTIVATION_TANH);
+    ek_activation_backward(compute, head->dpooled, gradients + o->pooler_bias, head->dpooled,
+                           head->pre_pooled, rows, h, EK_ACTIVATION_TANH);
     ek_gemm(compute, &(ek_gemm_args){.m = h,
                                      .n = h,
                                      .k = rows,
@@ -117,7 +117,6 @@ void ek_head_backward(ek_head *head, ek_compute *compute, float *gradients, cons
                                      .c = gradients + o->pooler_weight,
                                      .ldc = h,
                                      .accumulate = true});
-    ek_bias_backward(compute, gradients + o->pooler_bias, head->dpooled, rows, h);
     ek_gemm(compute, &(ek_gemm_args){.m = rows,
                                      .n = h,
                                      .k = h,

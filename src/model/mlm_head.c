@@ -40,10 +40,9 @@ static void linear(ek_compute *compute, float *y, const float *x, const float *w
                                      .bias = bias});
 }
 
-/* dx = dy weight; dweight += dy^T x; dbias += column sums of dy. */
-static void linear_backward(ek_compute *compute, float *dx, float *dweight, float *dbias,
-                            const float *dy, const float *x, const float *weight, int64_t rows,
-                            int64_t n, int64_t k)
+/* dx = dy weight; dweight += dy^T x. */
+static void linear_backward(ek_compute *compute, float *dx, float *dweight, const float *dy,
+                            const float *x, const float *weight, int64_t rows, int64_t n, int64_t k)
 {
     ek_gemm(compute, &(ek_gemm_args){.m = rows,
                                      .n = k,
@@ -65,7 +64,6 @@ static void linear_backward(ek_compute *compute, float *dx, float *dweight, floa
                                      .c = dweight,
                                      .ldc = k,
                                      .accumulate = true});
-    ek_bias_backward(compute, dbias, dy, rows, n);
 }
 
 void ek_mlm_head_forward(ek_mlm_head *head, ek_compute *compute, const float *hidden,
@@ -97,9 +95,9 @@ void ek_mlm_head_loss(ek_mlm_head *head, ek_compute *compute, float *gradients,
         ek_cross_entropy(compute, head->row_loss + first, gradients ? head->logits : NULL,
                          head->logits, labels + first, count, vocab, divisor);
         if (gradients) {
-            linear_backward(compute, head->dfeatures + first * h, gradients + o->word,
-                            gradients + o->decoder_bias, head->logits, features, weights + o->word,
-                            count, vocab, h);
+            linear_backward(compute, head->dfeatures + first * h, gradients + o->word, head->logits,
+                            features, weights + o->word, count, vocab, h);
+            ek_bias_backward(compute, gradients + o->decoder_bias, head->logits, count, vocab);
         }
     }
 }
@@ -113,8 +111,8 @@ void ek_mlm_head_backward(ek_mlm_head *head, ek_compute *compute, float *gradien
     ek_layernorm_backward(compute, d, gradients + o->transform_norm_weight,
                           gradients + o->transform_norm_bias, d, head->z, head->mean, head->rstd,
                           weights + o->transform_norm_weight, rows, h);
-    ek_activation_backward(compute, d, d, head->pre, rows * h, head->config->hidden_act);
-    linear_backward(compute, head->dhidden, gradients + o->transform_weight,
-                    gradients + o->transform_bias, d, hidden, weights + o->transform_weight, rows,
-                    h, h);
+    ek_activation_backward(compute, d, gradients + o->transform_bias, d, head->pre, rows, h,
+                           head->config->hidden_act);
+    linear_backward(compute, head->dhidden, gradients + o->transform_weight, d, hidden,
+                    weights + o->transform_weight, rows, h, h);
 }

@@ -198,20 +198,22 @@ static void activations_follow_their_formulas(void **state)
     ek_compute *compute = open_variant(EK_ISA_SCALAR, 1);
     for (int a = 0; a < EK_ACTIVATION_COUNT; a++) {
         for (int i = -6000; i <= 6000; i++) {
-            float x = (float)i / 512, one = 1, y, slope;
+            float x = (float)i / 512, one = 1, dbias = 0.5f, y, slope;
             ek_activation_forward(compute, &y, &x, 1, (ek_activation)a);
             assert_near("activation", i, activations[a]((double)x), (double)y,
                         (2 * fabs((double)x) + 1) * 2 * UNIT_ROUNDOFF);
             if (a == EK_ACTIVATION_RELU && i == 0) {
                 continue; /* no derivative there; the kernel says 0 */
             }
-            ek_activation_backward(compute, &slope, &one, &x, 1, (ek_activation)a);
+            ek_activation_backward(compute, &slope, &dbias, &one, &x, 1, 1, (ek_activation)a);
             const double step = 1e-5;
             double above = activations[a]((double)x + step);
             double beneath = activations[a]((double)x - step);
             /* x phi and the cdf, each to a few ULP; central differences to 1e-9 */
             assert_near("activation's derivative", i, (above - beneath) / (2 * step), (double)slope,
                         16 * UNIT_ROUNDOFF + 1e-9);
+            float sum = 0.5f + slope;
+            assert_same_floats("dbias", &sum, &dbias, 1);
         }
     }
     ek_compute_free(compute);
@@ -222,20 +224,59 @@ static void activations_of_special_values(void **state)
     (void)state;
     ek_compute *compute = open_variant(EK_ISA_SCALAR, 1);
     const float nan = NAN, one = 1, zero = 0, minus = -INFINITY;
-    float y;
+    float y, dbias = 0;
     for (int a = 0; a < EK_ACTIVATION_COUNT; a++) {
         ek_activation_forward(compute, &y, &nan, 1, (ek_activation)a);
         assert_true(isnan(y));
-        ek_activation_backward(compute, &y, &one, &nan, 1, (ek_activation)a);
+        ek_activation_backward(compute, &y, &dbias, &one, &nan, 1, 1, (ek_activation)a);
         assert_true(isnan(y));
-        ek_activation_backward(compute, &y, &nan, &one, 1, (ek_activation)a);
+        ek_activation_backward(compute, &y, &dbias, &nan, &one, 1, 1, (ek_activation)a);
         assert_true(isnan(y));
     }
-    ek_activation_backward(compute, &y, &one, &minus, 1, EK_ACTIVATION_RELU);
+    ek_activation_backward(compute, &y, &dbias, &one, &minus, 1, 1, EK_ACTIVATION_RELU);
     assert_same_floats("relu' of -inf", &zero, &y, 1);
-    ek_activation_backward(compute, &y, &one, &zero, 1, EK_ACTIVATION_RELU);
+    ek_activation_backward(compute, &y, &dbias, &one, &zero, 1, 1, EK_ACTIVATION_RELU);
     assert_same_floats("relu' of 0", &zero, &y, 1);
     ek_compute_free(compute);
+}
+
+/* dx of a matrix is that of its elements, whatever vectors they stand in, and may replace dy; dbias
+ * adds the rows of dx in order to what was there. */
+static void activation_backward_of_rows(void **state)
+{
+    (void)state;
+    static const int64_t widths[] = {1, 15, 16, 17, 96, 100, 400};
+    ek_isa isas[EK_ISA_COUNT];
+    int isa_count = available_isas(isas);
+    for (int v = 0; v < isa_count * 2; v++) {
+        ek_compute *compute = open_variant(isas[v / 2], 1 + v % 2 * 2);
+        struct source source = {14, PLAIN};
+        for (size_t w = 0; w < sizeof widths / sizeof *widths; w++) {
+            int64_t width = widths[w], rows = 43, all = rows * width;
+            float *x = some_floats(&source, all), *dy = some_floats(&source, all);
+            float *dbias = some_floats(&source, width);
+            for (int a = 0; a < EK_ACTIVATION_COUNT; a++) {
+                float *dx = new_array(all, sizeof *dx), unused = 0;
+                float *expected = new_array(all, sizeof *dx), *sums = same_floats(dbias, width);
+                float *in_place = same_floats(dy, all), *sums_in_place = same_floats(dbias, width);
+                float *sums_expected = same_floats(dbias, width);
+                for (int64_t i = 0; i < all; i++) {
+                    ek_activation_backward(compute, &expected[i], &unused, &dy[i], &x[i], 1, 1,
+                                           (ek_activation)a);
+                    sums_expected[i % width] += expected[i];
+                }
+                ek_activation_backward(compute, dx, sums, dy, x, rows, width, (ek_activation)a);
+                assert_same_floats("dx", expected, dx, all);
+                assert_same_floats("dbias", sums_expected, sums, width);
+                ek_activation_backward(compute, in_place, sums_in_place, in_place, x, rows, width,
+                                       (ek_activation)a);
+                assert_same_floats("dx in place of dy", expected, in_place, all);
+                assert_same_floats("dbias", sums_expected, sums_in_place, width);
+            }
+            free_arrays();
+        }
+        ek_compute_free(compute);
+    }
 }
 
 int main(void)
@@ -247,6 +288,7 @@ int main(void)
         cmocka_unit_test(instruction_sets_have_the_same_bits),
         cmocka_unit_test(activations_follow_their_formulas),
         cmocka_unit_test(activations_of_special_values),
+        cmocka_unit_test(activation_backward_of_rows),
     };
     return cmocka_run_group_tests_name("kernel_elementary", tests, NULL, NULL);
 }

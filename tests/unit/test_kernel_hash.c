@@ -141,12 +141,38 @@ static void activation_case(ek_compute *compute, struct source *source, struct t
 {
     int64_t count = below(source, 3) == 0 ? between(source, 16384, 20000) : between(source, 1, 100);
     const float *x = some_floats(source, count), *dy = some_floats(source, count);
-    float *y = new_array(count, sizeof *y);
+    float *y = new_array(count, sizeof *y), *dbias = new_array(count, sizeof *dbias);
     for (int a = 0; a < EK_ACTIVATION_COUNT; a++) {
         ek_activation_forward(compute, y, x, count, (ek_activation)a);
         put(tape, y, count);
-        ek_activation_backward(compute, y, dy, x, count, (ek_activation)a);
+        ek_activation_backward(compute, y, dbias, dy, x, 1, count, (ek_activation)a);
         put(tape, y, count);
+    }
+}
+
+/* Backward with the bias before the activation or the normalisation. */
+static void backward_case(ek_compute *compute, struct source *source, struct tape *tape)
+{
+    int64_t count = some_rows_count(source), width = some_width(source);
+    int64_t all = count * width;
+    ek_dropout dropout = some_dropout(source);
+    ek_rows rows = some_rows(source, count);
+    const float *z = some_floats(source, all), *gamma = some_floats(source, width);
+    const float *mean = some_floats(source, count), *rstd = some_floats(source, count);
+    float *d = some_floats(source, all), *dx = new_array(all, sizeof *dx);
+    float *dgamma = some_floats(source, width), *dbeta = some_floats(source, width);
+    float *dbias = some_floats(source, width);
+    ek_residual_layernorm_backward(compute, d, dx, dgamma, dbeta, dbias, d, z, mean, rstd, &dropout,
+                                   &rows, gamma, width);
+    put(tape, d, all);
+    put(tape, dx, all);
+    put(tape, dgamma, width);
+    put(tape, dbeta, width);
+    put(tape, dbias, width);
+    for (int a = 0; a < EK_ACTIVATION_COUNT; a++) {
+        ek_activation_backward(compute, dx, dbias, d, z, count, width, (ek_activation)a);
+        put(tape, dx, all);
+        put(tape, dbias, width);
     }
 }
 
@@ -323,6 +349,7 @@ static const struct kernel_case {
     {"attention", attention_case, 12}, {"embedding", embedding_case, 12},
     {"loss", loss_case, 12},           {"arrays", arrays_case, 6},
     {"adamw", adamw_case, 10},         {"elementary", elementary_case, 2},
+    {"backward", backward_case, 12},
 };
 enum { CASE_COUNT = sizeof cases / sizeof *cases };
 

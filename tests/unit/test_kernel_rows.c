@@ -150,6 +150,117 @@ static void layernorm_drops_and_works_in_place(void **state)
     }
 }
 
+/* In double: the sum over all rows of weight * layernorm(residual + mask * (x + bias)). */
+struct dropped_layernorm {
+    const float *x, *residual, *mask, *weight, *gamma, *beta;
+    const double *bias;
+    int64_t rows, width;
+    double eps;
+};
+
+static double weighted_dropped_layernorm(const void *context)
+{
+    const struct dropped_layernorm *all = context;
+    double z[WIDTH_MAX], gamma[WIDTH_MAX], beta[WIDTH_MAX], weight[WIDTH_MAX], sum = 0;
+    to_double(gamma, all->gamma, all->width);
+    to_double(beta, all->beta, all->width);
+    for (int64_t r = 0; r < all->rows; r++) {
+        int64_t at = r * all->width;
+        struct layernorm_row row = {z, gamma, beta, weight, all->width, all->eps};
+        to_double(weight, all->weight + at, all->width);
+        for (int64_t c = 0; c < all->width; c++) {
+            z[c] = (double)all->residual[at + c] +
+                   (double)all->mask[at + c] * ((double)all->x[at + c] + all->bias[c]);
+        }
+        sum += weighted_layernorm(&row);
+    }
+    return sum;
+}
+
+/* Through normalisation, residual and dropout to the bias of the layer before. */
+static void bias_before_layernorm_against_double(void **state)
+{
+    (void)state;
+    enum { ROWS = 11, WIDTH = 37 };
+    const float eps = 1e-5f;
+    ek_compute *compute = open_variant(EK_ISA_SCALAR, 1);
+    struct source source = {21, PLAIN};
+    ek_rows rows = some_rows(&source, ROWS);
+    ek_dropout dropout = ek_dropout_make(0.25, 1, 2, 3);
+    const float *x = some_floats(&source, ROWS * WIDTH), *dy = some_floats(&source, ROWS * WIDTH);
+    const float *residual = some_floats(&source, ROWS * WIDTH);
+    const float *gamma = some_floats(&source, WIDTH), *beta = some_floats(&source, WIDTH);
+    float mask[ROWS * WIDTH], z[ROWS * WIDTH], y[ROWS * WIDTH], mean[ROWS], rstd[ROWS];
+    float dz[ROWS * WIDTH], dx[ROWS * WIDTH], dgamma[WIDTH] = {0}, dbeta[WIDTH] = {0};
+    float dbias[WIDTH] = {0};
+    double bias[WIDTH] = {0}, largest = 0;
+    for (int i = 0; i < ROWS * WIDTH; i++) {
+        mask[i] = 1;
+    }
+    ek_dropout_apply(compute, mask, mask, &dropout, &rows, WIDTH);
+    ek_residual_layernorm_forward(compute, y, z, mean, rstd, x, residual, &dropout, &rows, gamma,
+                                  beta, WIDTH, eps);
+    ek_residual_layernorm_backward(compute, dz, dx, dgamma, dbeta, dbias, dy, z, mean, rstd,
+                                   &dropout, &rows, gamma, WIDTH);
+    for (int r = 0; r < ROWS; r++) {
+        largest = fmax(largest, (double)rstd[r]);
+    }
+    struct dropped_layernorm all = {x,    residual, mask, dy,    gamma,
+                                    beta, bias,     ROWS, WIDTH, (double)eps};
+    for (int c = 0; c < WIDTH; c++) {
+        /* ROWS terms as in layernorm_against_double, each scaled by dropout (4 / 3) */
+        double tolerance = ((double)WIDTH / 16 + 16) * UNIT_ROUNDOFF * 4 * (1 + largest);
+        double slope = central_difference(&bias[c], weighted_dropped_layernorm, &all);
+        assert_near("dbias", c, slope, (double)dbias[c],
+                    ROWS * 4 / 3.0 * tolerance * largest + 1e-7);
+    }
+    free_arrays();
+    ek_compute_free(compute);
+}
+
+/* The bits of normalisation, dropout and bias gradient one after another, whatever the blocks. */
+static void residual_layernorm_backward_is_its_parts(void **state)
+{
+    (void)state;
+    static const int64_t counts[] = {1, 7, 8, 9, 60}, widths[] = {1, 16, 37, 384};
+    ek_isa isas[EK_ISA_COUNT];
+    int isa_count = available_isas(isas);
+    for (int v = 0; v < isa_count * 2; v++) {
+        ek_compute *compute = open_variant(isas[v / 2], 1 + v % 2 * 2);
+        struct source source = {22, PLAIN};
+        for (int i = 0; i < 20; i++) {
+            int64_t count = counts[i / 4], width = widths[i % 4], all = count * width;
+            ek_rows rows = some_rows(&source, count);
+            ek_dropout dropout = ek_dropout_make(i % 3 == 0 ? 0 : 0.1, 5, 6, 7);
+            const float *dy = some_floats(&source, all), *z = some_floats(&source, all);
+            const float *mean = some_floats(&source, count), *rstd = some_floats(&source, count);
+            const float *gamma = some_floats(&source, width);
+            const float *start = some_floats(&source, width);
+            float *d[2], *dx[2], *sums[2][3];
+            for (int j = 0; j < 2; j++) {
+                d[j] = same_floats(dy, all);
+                dx[j] = new_array(all, sizeof(float));
+                for (int k = 0; k < 3; k++) {
+                    sums[j][k] = same_floats(start, width);
+                }
+            }
+            ek_layernorm_backward(compute, d[0], sums[0][0], sums[0][1], d[0], z, mean, rstd, gamma,
+                                  count, width);
+            ek_dropout_apply(compute, dx[0], d[0], &dropout, &rows, width);
+            ek_bias_backward(compute, sums[0][2], dx[0], count, width);
+            ek_residual_layernorm_backward(compute, d[1], dx[1], sums[1][0], sums[1][1], sums[1][2],
+                                           d[1], z, mean, rstd, &dropout, &rows, gamma, width);
+            assert_same_floats("dz", d[0], d[1], all);
+            assert_same_floats("dx", dx[0], dx[1], all);
+            assert_same_floats("dgamma", sums[0][0], sums[1][0], width);
+            assert_same_floats("dbeta", sums[0][1], sums[1][1], width);
+            assert_same_floats("dbias", sums[0][2], sums[1][2], width);
+            free_arrays();
+        }
+        ek_compute_free(compute);
+    }
+}
+
 static void nan_stays_in_its_row(void **state)
 {
     (void)state;
@@ -290,6 +401,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layernorm_against_double),
         cmocka_unit_test(layernorm_drops_and_works_in_place),
+        cmocka_unit_test(bias_before_layernorm_against_double),
+        cmocka_unit_test(residual_layernorm_backward_is_its_parts),
         cmocka_unit_test(nan_stays_in_its_row),
         cmocka_unit_test(bias_gradient_adds_rows_in_order),
         cmocka_unit_test(embeddings_follow_the_definition),

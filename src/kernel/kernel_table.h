@@ -50,9 +50,10 @@ typedef struct {
     void (*layernorm_params)(float *dgamma, float *dbeta, const float *dy, const float *z,
                              const float *mean, const float *rstd, int64_t rows, int64_t width,
                              int64_t c0, int64_t c1);
+    /* next: row r + next is read some time after row r, so it is fetched from memory meanwhile. */
     void (*layernorm_input)(float *dz, const float *dy, const float *z, const float *mean,
                             const float *rstd, const float *gamma, int64_t width, int64_t r0,
-                            int64_t r1);
+                            int64_t r1, int64_t next);
     void (*activation_forward)(float *y, const float *x, int64_t count, ek_activation activation);
     void (*activation_backward)(float *dx, float *dbias, const float *dy, const float *x,
                                 int64_t rows, int64_t width, ek_activation activation, int64_t c0,

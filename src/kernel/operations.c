@@ -62,7 +62,8 @@ static void layernorm_backward_block(ek_compute *compute, float *dz, float *dgam
              k->layernorm_params(dgamma, dbeta, dy, z, mean, rstd, rows, width, begin * 16,
                                  smaller(end * 16, width)));
     EK_SHARE(compute, rows, worth,
-             k->layernorm_input(dz, dy, z, mean, rstd, gamma, width, begin, end));
+             k->layernorm_input(dz, dy, z, mean, rstd, gamma, width, begin, end,
+                                compute->threads > 1 ? 1 : rows));
 }
 
 /* One thread takes few rows at a time through all steps, while they are in its cache; several have

@@ -30,20 +30,23 @@ static void lay_out(ek_compute *compute, ek_arena *arena, int threads, int64_t c
     }
 }
 
+/* Tiles may read (and not use) a tile of rows beyond the last, and 16 bits beyond a row's. */
 static void lay_out_heads(ek_compute *compute, ek_arena *arena, int threads, int32_t length,
                           int32_t head_size)
 {
-    size_t square = (size_t)length * (size_t)length;
-    /* The deepest and widest operand of a head's products is the longer of length and head_size. */
-    int64_t side = length > head_size ? length : head_size;
-    int64_t depth = side < EK__GEMM_KC ? side : EK__GEMM_KC;
+    size_t rows = (size_t)length + EK__TILE_ROWS_MAX;
+    size_t width = ((size_t)head_size + 15) / 16 * 16, pitch = ((size_t)length + 15) / 16 * 16 + 16;
+    size_t bits = EK__HEAD_ROWS_MAX * (((size_t)length + 7) / 8 * 8) + 64;
     for (int t = 0; t < threads; t++) {
-        struct ek__head_scratch scratch;
-        scratch.first = ek_arena_alloc(arena, square, sizeof(float));
-        scratch.second = ek_arena_alloc(arena, square, sizeof(float));
-        scratch.packed_a = ek_arena_alloc(arena, EK__GEMM_MC * (size_t)depth, sizeof(float));
-        scratch.packed_b = ek_arena_alloc(
-            arena, panel_floats(side < EK__GEMM_NC ? side : EK__GEMM_NC, depth), sizeof(float));
+        ek__head_scratch scratch = {
+            .q = ek_arena_alloc(arena, rows * width, sizeof(float)),
+            .kv = ek_arena_alloc(arena, rows * width, sizeof(float)),
+            .dout = ek_arena_alloc(arena, rows * width, sizeof(float)),
+            .columns = ek_arena_alloc(arena, (size_t)head_size * pitch, sizeof(float)),
+            .scores = ek_arena_alloc(arena, rows * pitch, sizeof(float)),
+            .dropped = ek_arena_alloc(arena, rows * pitch, sizeof(float)),
+            .bits = ek_arena_alloc(arena, bits, sizeof(uint16_t)),
+        };
         if (arena->base) {
             compute->heads[t] = scratch;
         }

@@ -27,10 +27,7 @@ struct ek_compute {
     int64_t *chunks;      /* [EK__SLAB_CHUNKS] of ek_sum_squares_rows */
     ek_arena heads_arena; /* attention's scratch, grown by ek_compute_reserve_length */
     int32_t max_length, head_size;
-    struct ek__head_scratch {
-        float *first, *second;      /* [length, length] */
-        float *packed_a, *packed_b; /* a product of one head */
-    } * heads;                      /* [max_threads] */
+    ek__head_scratch *heads; /* [max_threads] */
 };
 
 static inline int64_t ek__ceil_div(int64_t a, int64_t b)
@@ -83,9 +80,5 @@ void ek__op_end(ek_compute *compute, ek_op op, double started, double flops);
     } while (0)
 
 enum { EK__WORTH_SPLITTING = 16384 }; /* elements below which a region costs more than it saves */
-
-/* The product by the calling thread alone, with buffers of its own (an attention head's). */
-void ek__gemm_serial(const ek_compute *compute, const ek_gemm_args *args, float *packed_a,
-                     float *packed_b);
 
 #endif

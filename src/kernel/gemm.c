@@ -67,12 +67,6 @@ static void gemm_rows(const ek_compute *compute, const ek_gemm_args *args, float
     }
 }
 
-void ek__gemm_serial(const ek_compute *compute, const ek_gemm_args *args, float *packed_a,
-                     float *packed_b)
-{
-    gemm_columns(compute, args, packed_a, packed_b, EK__GEMM_NC, 0, args->n);
-}
-
 static void gemm_parallel(const ek_compute *compute, const ek_gemm_args *args)
 {
     bool by_rows = split_by_rows(compute, args, compute->threads);
@@ -116,7 +110,8 @@ void ek_gemm(ek_compute *compute, const ek_gemm_args *args)
     }
     double started = ek__op_start(compute);
     if (compute->threads == 1 || args->m * args->n * args->k < 64 * EK__WORTH_SPLITTING) {
-        ek__gemm_serial(compute, args, compute->packed_a[0], compute->packed_b);
+        gemm_columns(compute, args, compute->packed_a[0], compute->packed_b, EK__GEMM_NC, 0,
+                     args->n);
     } else {
         gemm_parallel(compute, args);
     }

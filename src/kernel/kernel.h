@@ -19,8 +19,8 @@
  *
  * Structure: gemm.c, attention.c and operations.c split the work over threads and call the
  * variant's functions on ranges; compute.c holds the state, profile.c the clock. vec_<isa>.h wraps
- * 16 float lanes; elementary.inc, ops.inc and gemm.inc are written once against them and compiled
- * as kernels_<isa>.c; each exports one table, ek__kernels_<isa>.
+ * 16 float lanes; elementary.inc, ops.inc, gemm.inc and attention.inc are written once against them
+ * and compiled as kernels_<isa>.c; each exports one table, ek__kernels_<isa>.
  */
 #ifndef EK_KERNEL_KERNEL_H
 #define EK_KERNEL_KERNEL_H
@@ -172,8 +172,8 @@ typedef struct {
     const size_t *prob_offsets;     /* [example_count + 1] in floats: example e holds
                                      * head_count * queries * length floats from prob_offsets[e] */
 } ek_attention_shape;
-/* probs is saved for backward (before dropout). ldq, ldkv, ldo: leading dimensions; column
- * head * head_size is the head's first. */
+/* probs is saved for backward: p before dropout, with the sign set where dropout drops it. ldq,
+ * ldkv, ldo: leading dimensions; column head * head_size is the head's first. */
 void ek_attention_forward(ek_compute *compute, float *out, int64_t ldo, float *probs,
                           const float *q, int64_t ldq, const float *k, const float *v, int64_t ldkv,
                           const ek_attention_shape *shape, const ek_dropout *dropout);

@@ -1,7 +1,8 @@
 /* kernel_table.h - what one instruction set provides: operations on ranges, by a single thread.
  *
  * gemm.c, attention.c and operations.c split work over threads and call these. Each kernels_<isa>.c
- * fills one table from the bodies elementary.inc, gemm.inc and ops.inc. Formulas: kernel.h.
+ * fills one table from the bodies elementary.inc, gemm.inc, ops.inc and attention.inc.
+ * Formulas: kernel.h.
  */
 #ifndef EK_KERNEL_KERNEL_TABLE_H
 #define EK_KERNEL_KERNEL_TABLE_H
@@ -18,6 +19,7 @@ enum {
     EK__GEMM_MC = 336,  /* rows of a packed block of A: a multiple of every tile height */
     EK__TILE_ROWS_MAX = 14,
     EK__TILE_COLUMNS_MAX = 32,
+    EK__HEAD_ROWS_MAX = 42,   /* queries of a head that go through softmax together */
     EK__SQUARES_CHUNK = 4096, /* numerics, rule 4: not free */
 };
 
@@ -25,6 +27,31 @@ enum {
 typedef struct {
     int64_t column, columns, k0, depth;
 } ek__gemm_block;
+
+/* One head of attention in one example: arguments of ek_attention_* from the example's first row
+ * and the head's first column on. */
+typedef struct ek__head {
+    int64_t queries, keys, size;
+    int64_t ldq, ldkv, ldo;
+    const float *q, *k, *v;
+    float *out, *probs;              /* forward */
+    const float *dout, *saved_probs; /* backward */
+    float *dq, *dk, *dv;
+    float scale;
+    const ek_dropout *dropout;
+    uint32_t example; /* its index in the step */
+    int32_t index;    /* of the head */
+    const uint32_t *query_position;
+    const struct ek__head *next; /* the head this thread computes after it, or NULL */
+} ek__head;
+
+/* A thread's memory for a head (attention.inc), sized in compute.c. Rows have whole vectors. */
+typedef struct {
+    float *q, *kv, *dout;    /* copies of rows */
+    float *columns;          /* a copy of k or v, transposed */
+    float *scores, *dropped; /* [queries][keys] */
+    uint16_t *bits;          /* for dropout of EK__HEAD_ROWS_MAX queries */
+} ek__head_scratch;
 
 typedef struct {
     ek_isa isa;
@@ -58,17 +85,8 @@ typedef struct {
     void (*activation_backward)(float *dx, float *dbias, const float *dy, const float *x,
                                 int64_t rows, int64_t width, ek_activation activation, int64_t c0,
                                 int64_t c1);
-    /* Softmax of scores * scale in place into probs, and the dropped copy, for one head. */
-    void (*attention_probs)(float *probs, float *dropped, int64_t queries, int64_t keys,
-                            float scale, const ek_dropout *dropout, uint32_t example, int32_t head,
-                            const uint32_t *query_position);
-    /* dscores in place from dropped gradients, for one head. */
-    void (*attention_dscores)(float *dscores, const float *probs, int64_t queries, int64_t keys,
-                              float scale, const ek_dropout *dropout, uint32_t example,
-                              int32_t head, const uint32_t *query_position);
-    void (*attention_drop)(float *dropped, const float *probs, int64_t queries, int64_t keys,
-                           const ek_dropout *dropout, uint32_t example, int32_t head,
-                           const uint32_t *query_position);
+    void (*head_forward)(const ek__head *head, const ek__head_scratch *scratch);
+    void (*head_backward)(const ek__head *head, const ek__head_scratch *scratch);
     void (*embedding_rows)(float *z, const float *word, const float *type, const float *position,
                            const int32_t *input_ids, const int32_t *token_type_ids,
                            const int32_t *position_ids, int64_t width, int64_t r0, int64_t r1);

@@ -20,6 +20,7 @@ enum { ABREAST = 2 };
 #include "kernel/bf16.inc"
 #include "kernel/gemm.inc"
 #include "kernel/ops.inc"
+#include "kernel/attention.inc"
 
 #define EK_KERNELS     ek__kernels_avx2
 #define EK_KERNELS_ISA EK_ISA_AVX2

@@ -21,6 +21,7 @@ enum { ABREAST = 6 };
 #include "kernel/bf16.inc"
 #include "kernel/gemm.inc"
 #include "kernel/ops.inc"
+#include "kernel/attention.inc"
 
 #define EK_KERNELS     ek__kernels_avx512_bf16
 #define EK_KERNELS_ISA EK_ISA_AVX512_BF16

@@ -117,6 +117,8 @@ static inline v16i vi_or(v16i a, v16i b)
 {
     return _mm512_or_si512(a, b);
 }
+/* x * 2^n, n whole: rounds once. */
+#define EK_V_SCALE   _mm512_scalef_ps
 #define vi_shl(a, n) _mm512_slli_epi32(a, n)
 #define vi_shr(a, n) _mm512_srai_epi32(a, n)
 static inline v16 v_from_int(v16i a)
@@ -144,9 +146,9 @@ static inline v8u vu_multiply(v8u a, v8u b)
 {
     return _mm512_mul_epu32(a, b);
 }
-static inline v8u vu_high(v8u a)
+static inline v8u vu_high(v8u a) /* a shuffle: shifts have the multiplication's port */
 {
-    return _mm512_srli_epi64(a, 32);
+    return _mm512_shuffle_epi32(a, _MM_PERM_DDBB);
 }
 static inline v8u vu_xor(v8u a, v8u b)
 {

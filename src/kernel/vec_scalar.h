@@ -1,6 +1,6 @@
 /* vec_scalar.h - 16 float lanes in plain C: the specification of the other vec_<isa>.h.
  *
- * The bodies (elementary.inc, gemm.inc, ops.inc) are written once against these
+ * The bodies (elementary.inc, gemm.inc, ops.inc, attention.inc) are written once against these
  * operations and compiled for each instruction set. Every operation is one correctly rounded IEEE
  * operation a lane, so equal bits follow; only v_fold fixes an order. fmaf is exact without FMA
  * hardware too, only slow there.
@@ -176,7 +176,7 @@ static inline v8u vu_count(uint32_t first)
     }
     return r;
 }
-/* The whole product of the low halves; the high halves do not matter. */
+/* The whole product of the low halves; here and below high halves of operands do not matter. */
 static inline v8u vu_multiply(v8u a, v8u b)
 {
     for (int i = 0; i < 8; i++) {
@@ -184,6 +184,7 @@ static inline v8u vu_multiply(v8u a, v8u b)
     }
     return a;
 }
+/* In the low half; the high one may be anything. */
 static inline v8u vu_high(v8u a)
 {
     for (int i = 0; i < 8; i++) {

@@ -96,12 +96,13 @@ static double weighted_attention(const void *context)
                 }
                 for (int32_t j = 0; j < length; j++) {
                     p[j] /= sum;
+                    double kept = kept_scale(a, e, head, (int32_t)b->positions[row], j, length);
                     if (a->probs) {
                         a->probs[b->prob_offsets[e] +
                                  ((size_t)head * (size_t)queries + (size_t)i) * (size_t)length +
-                                 (size_t)j] = p[j];
+                                 (size_t)j] = kept == 0 ? -p[j] : p[j];
                     }
-                    p[j] *= kept_scale(a, e, head, (int32_t)b->positions[row], j, length);
+                    p[j] *= kept;
                 }
                 for (int32_t c = 0; c < size; c++) {
                     double out = 0;
@@ -171,7 +172,7 @@ static void against_double(void **state)
          * allowed. */
         const double of_probs = 32 * UNIT_ROUNDOFF, of_out = 1e-6, of_gradients = 2.5e-6;
         for (int64_t j = 0; j < prob_count; j++) {
-            assert_near("probs", j, a.probs[j], (double)probs[j], of_probs * a.probs[j]);
+            assert_near("probs", j, a.probs[j], (double)probs[j], of_probs * fabs(a.probs[j]));
         }
         for (int64_t j = 0; j < q_count; j++) {
             assert_near("out", j, a.out[j], (double)out[j], of_out);

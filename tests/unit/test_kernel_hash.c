@@ -218,10 +218,14 @@ static void attention_case(ek_compute *compute, struct source *source, struct ta
     float *out = new_array(queries * ld, sizeof *out), *dq = new_array(queries * ld, sizeof *dq);
     float *dk = new_array(tokens * ld, sizeof *dk), *dv = new_array(tokens * ld, sizeof *dv);
     float *probs = new_array(prob_count, sizeof *probs);
+    float *magnitudes = new_array(prob_count, sizeof *magnitudes);
     ek_dropout dropout = some_dropout(source);
     ek_attention_forward(compute, out, ld, probs, q, ld, k, v, ld, &shape, &dropout);
     put(tape, out, queries * ld);
-    put(tape, probs, prob_count);
+    for (int64_t i = 0; i < prob_count; i++) {
+        magnitudes[i] = fabsf(probs[i]); /* a sign says what was dropped; the gradients see it */
+    }
+    put(tape, magnitudes, prob_count);
     ek_attention_backward(compute, dq, dk, dv, dout, ld, probs, q, ld, k, v, ld, &shape, &dropout);
     put(tape, dq, queries * ld);
     put(tape, dk, tokens * ld);

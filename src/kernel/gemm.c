@@ -1,5 +1,7 @@
 /* The matrix product over threads: blocks of depth, and who computes which panels. The register
  * tile and the packing are in gemm.inc. */
+#include <stdatomic.h>
+
 #include "kernel/compute.h"
 
 const char *ek_precision_name(ek_precision precision)
@@ -8,14 +10,15 @@ const char *ek_precision_name(ek_precision precision)
 }
 
 /* By columns each thread packs all of A for itself but its own part of B only, and waits for
- * nobody. By rows they pack B together. The way that leaves the smaller part, in 1/16 of the whole,
- * to the thread with the most panels. */
+ * nobody: the way for few rows, where B is the larger part. By rows the threads pack B together and
+ * none packs the same of A. With few rows too, where the columns leave the thread with the most
+ * panels a larger part, in 1/16 of the whole. */
 static bool split_by_rows(const ek_compute *compute, const ek_gemm_args *args, int64_t threads)
 {
     int64_t row_panels = ek__ceil_div(args->m, compute->kernels->tile_rows);
     int64_t column_panels = ek__ceil_div(args->n, compute->kernels->tile_columns);
-    return 16 * ek__ceil_div(row_panels, threads) / row_panels <
-           16 * ek__ceil_div(column_panels, threads) / column_panels;
+    return args->m > EK__GEMM_MC || 16 * ek__ceil_div(row_panels, threads) / row_panels <
+                                        16 * ek__ceil_div(column_panels, threads) / column_panels;
 }
 
 static int64_t deepest_block(const ek_compute *compute, const ek_gemm_args *args)
@@ -45,23 +48,31 @@ static void gemm_columns(const ek_compute *compute, const ek_gemm_args *args, fl
     }
 }
 
-/* This thread's rows of a product; all threads of the team call it and pack packed_b together. */
+/* The rows of a product; all threads of the team call it. They pack a block of B together and then
+ * take some panels of rows at a time, from `next` on, until none is left: a thread whose core is
+ * slow, or is somebody else's for a while, takes fewer. */
 static void gemm_rows(const ek_compute *compute, const ek_gemm_args *args, float *packed_a,
-                      float *packed_b, int64_t thread, int64_t threads)
+                      float *packed_b, atomic_int_fast64_t *next, int64_t thread, int64_t threads)
 {
+    enum { PANELS = 4 };
     const ek__kernels *k = compute->kernels;
     const int64_t deepest = deepest_block(compute, args);
     const int64_t row_panels = ek__ceil_div(args->m, k->tile_rows);
-    const int64_t r0 = row_panels * thread / threads, r1 = row_panels * (thread + 1) / threads;
     for (int64_t column = 0; column < args->n; column += EK__GEMM_NC) {
         int64_t columns = smaller(args->n - column, EK__GEMM_NC);
         int64_t panels = ek__ceil_div(columns, k->tile_columns);
         for (int64_t k0 = 0; k0 < args->k; k0 += deepest) {
             ek__gemm_block block = {column, columns, k0, smaller(args->k - k0, deepest)};
+            if (thread == 0) {
+                atomic_store(next, 0);
+            }
             k->gemm_pack_b(packed_b, args, &block, panels * thread / threads,
                            panels * (thread + 1) / threads);
 #pragma omp barrier
-            k->gemm_multiply(args, packed_a, packed_b, &block, r0, r1, true);
+            for (int64_t row; (row = atomic_fetch_add(next, PANELS)) < row_panels;) {
+                k->gemm_multiply(args, packed_a, packed_b, &block, row,
+                                 smaller(row + PANELS, row_panels), true);
+            }
 #pragma omp barrier
         }
     }
@@ -70,12 +81,13 @@ static void gemm_rows(const ek_compute *compute, const ek_gemm_args *args, float
 static void gemm_parallel(const ek_compute *compute, const ek_gemm_args *args)
 {
     bool by_rows = split_by_rows(compute, args, compute->threads);
+    atomic_int_fast64_t next; /* panel of rows */
 #pragma omp parallel num_threads(compute->threads)
     {
         int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
         float *packed_a = compute->packed_a[thread];
         if (by_rows) {
-            gemm_rows(compute, args, packed_a, compute->packed_b, thread, threads);
+            gemm_rows(compute, args, packed_a, compute->packed_b, &next, thread, threads);
         } else {
             int64_t width = compute->kernels->tile_columns;
             int64_t panels = ek__ceil_div(args->n, width);

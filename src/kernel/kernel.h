@@ -144,13 +144,17 @@ typedef enum {
 void ek_activation_forward(ek_compute *compute, float *y, const float *x, int64_t count,
                            ek_activation activation);
 /* dx = dy * f'(x), from the saved input x [rows, width]; dx may be dy. dbias[n] += dx[0][n],
- * dx[1][n], ... in row order, of the layer that made x. Every operation below is rounded, fma
- * once: GELU       e = erf(x * 0.707106781f); y = fma(x/2, e, x/2) f' = fma(x, phi, fma(1/2, e,
- * 1/2)), phi = 0.398942280f * exp((x * x) * (-1/2)) GELU_TANH  t = tanh(0.797884561f *
- * fma(0.044715f, (x * x) * x, x)); y = fma(x/2, t, x/2) f' = fma(x/2, (1 - t * t) * s, fma(1/2, t,
- * 1/2)), s = 0.797884561f * fma(0.134145f, x * x, 1) RELU       y = max(0, x); f' = 1 for x > 0,
- * NaN for NaN, else 0 TANH       f' = 1 - t * t, t = tanh(x)
- */
+ * dx[1][n], ... in row order, of the layer that made x. Every operation below is rounded, fma once.
+ *
+ * GELU: e = erf(x * 0.707106781f), y = fma(x/2, e, x/2),
+ * f' = fma(x, phi, fma(1/2, e, 1/2)), phi = 0.398942280f * exp((x * x) * (-1/2)).
+ *
+ * GELU_TANH: t = tanh(0.797884561f * fma(0.044715f, (x * x) * x, x)), y = fma(x/2, t, x/2),
+ * f' = fma(x/2, (1 - t * t) * s, fma(1/2, t, 1/2)), s = 0.797884561f * fma(0.134145f, x * x, 1).
+ *
+ * RELU: y = max(0, x); f' = 1 for x > 0, NaN for NaN, else 0.
+ *
+ * TANH: f' = 1 - t * t, t = tanh(x). */
 void ek_activation_backward(ek_compute *compute, float *dx, float *dbias, const float *dy,
                             const float *x, int64_t rows, int64_t width, ek_activation activation);
 

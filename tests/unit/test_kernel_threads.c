@@ -10,10 +10,11 @@
 
 #include "kernel/kernel.h"
 
-enum { M = 700, N = 520, K = 900, TIMES = 60 };
+/* The first rows are few, and threads share columns; all of them are shared by rows. */
+enum { FEW = 200, M = 700, N = 520, K = 900, TIMES = 60 };
 
-static void product(int threads, float *c, const float *a, const float *b, int times, int *wrong,
-                    const float *expected)
+static void product(int threads, int64_t m, float *c, const float *a, const float *b, int times,
+                    int *wrong, const float *expected)
 {
     ek_error err = {0};
     ek_compute *compute;
@@ -21,8 +22,8 @@ static void product(int threads, float *c, const float *a, const float *b, int t
     for (int i = 0; i < times; i++) {
         ek_gemm(compute,
                 &(ek_gemm_args){
-                    .m = M, .n = N, .k = K, .a = a, .lda = K, .b = b, .ldb = N, .c = c, .ldc = N});
-        *wrong += expected && memcmp(c, expected, sizeof(float) * M * N) != 0;
+                    .m = m, .n = N, .k = K, .a = a, .lda = K, .b = b, .ldb = N, .c = c, .ldc = N});
+        *wrong += expected && memcmp(c, expected, sizeof(float) * (size_t)m * N) != 0;
     }
     ek_compute_free(compute);
 }
@@ -38,14 +39,17 @@ static void threads_do_not_pack_over_each_other(void **state)
         *(i < M * K ? &a[i] : &b[i - M * K]) = (float)(draw >> 8) / (1 << 24) - 0.5f;
     }
     int wrong = 0;
-    product(1, one, a, b, 1, &wrong, NULL);
+    product(1, M, one, a, b, 1, &wrong, NULL);
     for (int threads = 2; threads <= 4; threads++) {
-        wrong = 0;
-        product(threads, many, a, b, TIMES, &wrong, one);
-        if (wrong) {
-            print_message("%d threads: %d of %d products differ\n", threads, wrong, TIMES);
+        for (int64_t m = FEW; m <= M; m += M - FEW) {
+            wrong = 0;
+            product(threads, m, many, a, b, TIMES, &wrong, one);
+            if (wrong) {
+                print_message("%d threads, %d rows: %d of %d products differ\n", threads, (int)m,
+                              wrong, TIMES);
+            }
+            assert_int_equal(wrong, 0);
         }
-        assert_int_equal(wrong, 0);
     }
     free(a);
     free(b);

@@ -80,26 +80,29 @@ static double flops_of(const ek_attention_shape *shape, int products)
     return flops;
 }
 
-static float attention_scale(const ek_attention_shape *shape)
+/* The arrays that forward and backward both read. */
+static ek__head all_heads(const ek_attention_shape *shape, const ek_dropout *dropout,
+                          const float *q, int64_t ldq, const float *k, const float *v, int64_t ldkv,
+                          int64_t ldo)
 {
-    return (float)(1.0 / sqrt((double)shape->head_size));
+    return (ek__head){.size = shape->head_size,
+                      .dropout = dropout,
+                      .q = q,
+                      .k = k,
+                      .v = v,
+                      .ldq = ldq,
+                      .ldkv = ldkv,
+                      .ldo = ldo,
+                      .scale = (float)(1.0 / sqrt((double)shape->head_size))};
 }
 
 void ek_attention_forward(ek_compute *compute, float *out, int64_t ldo, float *probs,
                           const float *q, int64_t ldq, const float *k, const float *v, int64_t ldkv,
                           const ek_attention_shape *shape, const ek_dropout *dropout)
 {
-    ek__head all = {.size = shape->head_size,
-                    .dropout = dropout,
-                    .q = q,
-                    .k = k,
-                    .v = v,
-                    .out = out,
-                    .probs = probs,
-                    .ldq = ldq,
-                    .ldkv = ldkv,
-                    .ldo = ldo,
-                    .scale = attention_scale(shape)};
+    ek__head all = all_heads(shape, dropout, q, ldq, k, v, ldkv, ldo);
+    all.out = out;
+    all.probs = probs;
     double started = ek__op_start(compute);
     each_head(compute, &all, shape);
     ek__op_end(compute, EK_OP_ATTENTION_FORWARD, started, flops_of(shape, 2));
@@ -110,20 +113,12 @@ void ek_attention_backward(ek_compute *compute, float *dq, float *dk, float *dv,
                            const float *k, const float *v, int64_t ldkv,
                            const ek_attention_shape *shape, const ek_dropout *dropout)
 {
-    ek__head all = {.size = shape->head_size,
-                    .dropout = dropout,
-                    .q = q,
-                    .k = k,
-                    .v = v,
-                    .dout = dout,
-                    .saved_probs = probs,
-                    .dq = dq,
-                    .dk = dk,
-                    .dv = dv,
-                    .ldq = ldq,
-                    .ldkv = ldkv,
-                    .ldo = ldo,
-                    .scale = attention_scale(shape)};
+    ek__head all = all_heads(shape, dropout, q, ldq, k, v, ldkv, ldo);
+    all.dout = dout;
+    all.saved_probs = probs;
+    all.dq = dq;
+    all.dk = dk;
+    all.dv = dv;
     double started = ek__op_start(compute);
     each_head(compute, &all, shape);
     ek__op_end(compute, EK_OP_ATTENTION_BACKWARD, started, flops_of(shape, 4));
